@@ -1,0 +1,127 @@
+// The loaded agreements of all tenants, an immutable snapshot with indexes; and every value the MSH reads from a CPA (cpa.md 3.2-3.6; ebms.md 3.1).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "cpa/agreement.hpp"
+#include "exchange/message.hpp"
+#include "security/peer.hpp"
+
+namespace schakel::cpa {
+
+// Settings per contract that the CPA does not hold; JSON in exchange::Contract::settings.
+enum class SenderAuthentication { oin, exact };
+struct ContractSettings {
+  SenderAuthentication authentication = SenderAuthentication::oin;
+  bool signature_by_oin = false;          // EB-154 policy `oin`
+  bool strict_ref_to_message_id = false;  // EB-069
+  bool drop_best_effort_duplicates = false;  // EB-093
+  bool inclusive_c14n = false;            // EB-152
+  bool tls_offloaded = false;             // CPA-060
+  bool allow_loopback = false;            // CPA-052
+  std::int64_t large_message_threshold = 20'971'520;
+  std::string replaces;                   // id of the contract this one succeeds (cpa.md 3.5)
+  bool partner_installed = false;         // the partner confirmed installation
+};
+Result<ContractSettings> parse_settings(std::string_view json);
+std::string to_json(const ContractSettings&);
+
+struct LoadedContract {
+  exchange::Contract row;  // `document` is empty here: the store keeps it
+  Agreement agreement;
+  ContractSettings settings;
+  int own_party = 0;  // index in agreement.parties
+  std::string environment;  // production | test
+
+  const PartyInfo& own() const { return agreement.parties[static_cast<std::size_t>(own_party)]; }
+  const PartyInfo& partner() const { return agreement.parties[static_cast<std::size_t>(1 - own_party)]; }
+};
+
+// Everything a message from `sender` to `receiver` with one action needs. Pointers live as long as the Contracts snapshot.
+struct Channels {
+  const PartyInfo* sender;
+  const PartyInfo* receiver;
+  const ActionBinding* can_send;      // null for a signal
+  const ActionBinding* can_receive;   // null for a signal
+  const DeliveryChannel* send;        // S of cpa.md 3.4
+  const DeliveryChannel* receive;     // R
+  Profile profile = Profile::osb_be;
+};
+
+struct Reliability {
+  std::int64_t retries = 39;
+  Duration retry_interval{};   // from `at`
+  Duration persist_duration{};
+};
+
+struct Mandate {  // one row of the mandate register (ADP-207): mandatary may act for mandator
+  std::string tenant, mandator_oin, mandatary_oin, scope, direction;
+  Instant valid_from, valid_to;
+  bool active = true;
+};
+
+struct UrlMapping {
+  std::string tenant, source, destination, cpa_id;
+};
+struct CertificateMapping {
+  std::string tenant, issuer, serial, cpa_id;
+  Bytes destination;  // DER
+};
+
+class Contracts {
+ public:
+  Contracts(std::vector<LoadedContract>, std::vector<UrlMapping>, std::vector<CertificateMapping>, std::vector<Mandate>);
+
+  // By the header's CPAId, byte-exact, in the tenant; with `tenant` empty over all tenants (ADP-204: then To decides).
+  std::vector<const LoadedContract*> by_cpa_id(std::string_view cpa_id) const;
+  const LoadedContract* find(std::string_view tenant, std::string_view cpa_id) const;
+  const LoadedContract* by_id(std::string_view tenant, std::string_view contract_id) const;
+  std::span<const LoadedContract> all() const { return contracts_; }
+
+  // cpa.md 3.5. Errors: contract.unknown, contract.suspended, contract.notYetValid, contract.expired, contract.actionNotAllowed, contract.ambiguous.
+  struct Wanted {
+    std::string_view tenant, contract_id, cpa_id, from_oin, from_party_id, from_role, to_oin, to_party_id, to_role, service, service_type, action;
+    std::string_view former_cpa_id;  // of the conversation or the message referred to
+  };
+  Result<const LoadedContract*> select(const Wanted&, Instant now) const;
+
+  // Business message (ebms.md 3.1): nullopt when role+service+action are no CanSend of the sender or no CanReceive of the receiver (check 7).
+  static std::optional<Channels> channels(const LoadedContract&, int sender_party, std::string_view from_role, std::string_view to_role, std::string_view service,
+                                          std::string_view service_type, std::string_view action);
+  // Signal (cpa.md 3.4): default or override channels of both.
+  static Channels signal_channels(const LoadedContract&, int sender_party, std::string_view signal_action);
+
+  static Reliability reliability(const Channels&, Instant at);  // CPA-028 defaults
+  // "request", "response" or "error"; then the URL mapping of the tenant.
+  std::string url(const LoadedContract&, const DeliveryChannel& receiver_channel, const PartyInfo& receiver, std::string_view purpose) const;
+  // ClientCertificateRef of the channel after certificate mapping: DER; empty when the CPA names none.
+  Bytes client_certificate(const LoadedContract&, const PartyInfo&, const DeliveryChannel&, Instant now) const;
+  Bytes mapped_certificate(const LoadedContract&, BytesView der, Instant now) const;
+
+  // ebms.md 3.1 sender authentication: does this TLS identity speak for that party? The reason when not.
+  struct Verdict {
+    bool allowed = false;
+    std::string reason;  // SEC.OIN.NIET_GEAUTORISEERD, SEC.OIN.GEEN_MANDAAT
+  };
+  Verdict authenticate(const LoadedContract&, int sender_party, const security::PeerIdentity&, Instant now, std::string_view scope) const;
+
+  // CPA-056.
+  enum class TimeVerdict { valid, before_start, after_end };
+  static TimeVerdict time_rule(const LoadedContract&, Instant timestamp, Instant receipt, const Reliability&, bool reliable);
+
+ private:
+  std::vector<LoadedContract> contracts_;
+  std::unordered_multimap<std::string, std::size_t> by_cpa_id_;
+  std::unordered_multimap<std::string, std::size_t> by_action_;  // tenant|from|to|service|action
+  std::vector<UrlMapping> url_mappings_;
+  std::vector<CertificateMapping> certificate_mappings_;
+  std::vector<Mandate> mandates_;
+};
+
+}  // namespace schakel::cpa

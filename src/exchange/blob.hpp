@@ -1,0 +1,23 @@
+// Octets of payloads at rest, in chunks: written while they arrive, read while they leave; never whole in memory (EB-031).
+//
+// A blob that no payload refers to is an orphan; `purge_orphans` removes it an hour after its last chunk.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.hpp"
+#include "exchange/message.hpp"
+#include "sql/database.hpp"
+
+namespace schakel::exchange {
+
+// Inside a transaction: one chunk (0, 1, 2 …). A small payload is one chunk in the transaction of its message.
+Result<> write_chunk(sql::Transaction&, std::string_view blob, std::int64_t chunk, BytesView octets, Instant now);
+// Octets of one chunk; empty at the end.
+Result<Bytes> read_chunk(sql::Transaction&, std::string_view blob, std::int64_t chunk);
+Result<> delete_blob(sql::Transaction&, std::string_view blob);
+Result<std::int64_t> purge_orphans(sql::Transaction&, Instant older_than);
+
+}  // namespace schakel::exchange

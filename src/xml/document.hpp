@@ -1,0 +1,82 @@
+// One parse per document: hardened libxml2, limits, positions; views that point into the parsed tree.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/limits.hpp"
+#include "base/result.hpp"
+
+struct _xmlNode;
+struct _xmlDoc;
+struct _xmlAttr;
+
+namespace schakel::xml {
+
+struct Limits {
+  std::size_t bytes_max = limits::xml_bytes_max;
+  std::size_t depth_max = limits::xml_depth_max;
+  std::size_t elements_max = limits::xml_nodes_max;
+  std::size_t attributes_max = limits::xml_attributes_max;
+  bool utf16_allowed = false;  // CPA V01 allows UTF-16; messages do not
+};
+
+// A view of one element; valid while its Document lives. Cheap to copy.
+class Element {
+ public:
+  Element() = default;
+  explicit Element(_xmlNode* node) : node_(node) {}
+  explicit operator bool() const { return node_ != nullptr; }
+
+  std::string_view name() const;           // local name
+  std::string_view namespace_uri() const;  // "" when in none
+  bool is(std::string_view namespace_uri, std::string_view name) const;
+  std::optional<std::string> attribute(std::string_view namespace_uri, std::string_view name) const;  // "" namespace: unqualified
+  std::string text() const;        // all text below, comments and CDATA borders skipped (CPA-006)
+  bool has_comment_or_pi() const;  // among direct children (SEC-111)
+  Element first_child() const;     // elements only
+  Element next_sibling() const;
+  Element parent() const;
+  Element child(std::string_view namespace_uri, std::string_view name) const;  // the first
+  std::vector<Element> children() const;
+  std::vector<Element> children(std::string_view namespace_uri, std::string_view name) const;
+  long line() const;
+  std::string path() const;  // an XPath with positions, for findings
+  _xmlNode* node() const { return node_; }
+  friend bool operator==(const Element&, const Element&) = default;
+
+ private:
+  _xmlNode* node_ = nullptr;
+};
+
+// Error codes of parse: "xml.notWellFormed", "xml.doctype" (any DOCTYPE, entity declaration or XInclude), "xml.encoding" (not UTF-8, declared or real), "xml.limit".
+class Document {
+ public:
+  static Result<Document> parse(BytesView octets, const Limits&);
+  Document(Document&&) noexcept;
+  Document& operator=(Document&&) noexcept;
+  ~Document();
+
+  Element root() const;
+  _xmlDoc* get() const { return doc_; }
+
+ private:
+  explicit Document(_xmlDoc* doc) : doc_(doc) {}
+  _xmlDoc* doc_;
+};
+
+// Canonical octets of one element and all below it (exclusive or inclusive C14N, without comments).
+enum class Canonical { exclusive, inclusive };
+Result<Bytes> canonicalise(Element, Canonical);
+
+// Text for an element's content or an attribute's value. Characters that XML 1.0 cannot carry are refused: "xml.character".
+Result<std::string> escape_text(std::string_view);
+std::string escaped(std::string_view);  // for text that is known to be clean: & < > " escaped
+bool is_xml_text(std::string_view);
+
+}  // namespace schakel::xml
