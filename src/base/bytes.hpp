@@ -13,10 +13,10 @@ using BytesView = std::string_view;
 
 std::string to_hex(BytesView);  // lower case
 Result<Bytes> from_hex(std::string_view);
-std::string to_base64(BytesView);                    // standard alphabet with padding
-Result<Bytes> from_base64(std::string_view);         // strict: no white space, padding required
-Result<Bytes> from_base64_lenient(std::string_view); // ignores white space (XML, MIME)
-std::string to_base64url(BytesView);                 // without padding
+std::string to_base64(BytesView);                     // standard alphabet with padding
+Result<Bytes> from_base64(std::string_view);          // strict: no white space, padding required
+Result<Bytes> from_base64_lenient(std::string_view);  // ignores white space (XML, MIME)
+std::string to_base64url(BytesView);                  // without padding
 Result<Bytes> from_base64url(std::string_view);
 
 // SHA-256 of the octets: 32 bytes.

@@ -14,13 +14,13 @@ inline constexpr std::size_t ebms_request_bytes_max = 64 * MiB;
 inline constexpr std::size_t ebms_root_bytes_max = 1 * MiB;
 inline constexpr std::size_t ebms_parts_max = 100;
 inline constexpr std::size_t ebms_part_header_bytes_max = 16 * KiB;
-inline constexpr std::size_t ebms_text_chars_max = 255;       // MessageId, CPAId, ConversationId, Service, Action (EB section 4)
-inline constexpr std::size_t ebms_root_elements_max = 2000;   // EB-043
+inline constexpr std::size_t ebms_text_chars_max = 255;      // MessageId, CPAId, ConversationId, Service, Action (EB section 4)
+inline constexpr std::size_t ebms_root_elements_max = 2000;  // EB-043
 inline constexpr std::size_t ebms_root_depth_max = 64;
 inline constexpr std::size_t ebms_root_attributes_max = 256;
-inline constexpr std::size_t payload_in_memory_max = 128 * KiB;  // EB-031: above this a payload goes to the store while it arrives
-inline constexpr std::size_t blob_chunk_bytes = 128 * KiB;       // so that no row is large and no reader holds more
-inline constexpr std::size_t large_message_threshold = 20 * MiB; // Grote Berichten above this (ADP-007)
+inline constexpr std::size_t payload_in_memory_max = 128 * KiB;   // EB-031: above this a payload goes to the store while it arrives
+inline constexpr std::size_t blob_chunk_bytes = 128 * KiB;        // so that no row is large and no reader holds more
+inline constexpr std::size_t large_message_threshold = 20 * MiB;  // Grote Berichten above this (ADP-007)
 
 // CPA (CPA-004)
 inline constexpr std::size_t cpa_bytes_max = 2 * MiB;
@@ -58,9 +58,9 @@ inline constexpr std::size_t certificate_path_max = 6;
 inline constexpr std::size_t crl_bytes_max = 50 * MiB;
 
 // Store
-inline constexpr std::size_t commit_group_max = 64;       // units in one database transaction
-inline constexpr std::size_t commit_queue_max = 4096;     // units waiting; above it the node answers 503
-inline constexpr std::size_t work_batch_max = 64;         // work rows claimed at once
+inline constexpr std::size_t commit_group_max = 64;    // units in one database transaction
+inline constexpr std::size_t commit_queue_max = 4096;  // units waiting; above it the node answers 503
+inline constexpr std::size_t work_batch_max = 64;      // work rows claimed at once
 inline constexpr std::size_t work_in_flight_per_destination_max = 8;
 
 }  // namespace schakel::limits

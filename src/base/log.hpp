@@ -26,8 +26,7 @@ struct LogField {
   LogField(std::string_view n, bool v) : name(n), value(v) {}
   LogField(std::string_view n, double v) : name(n), value(v) {}
   template <std::integral Integer>
-    requires(!std::same_as<Integer, bool>)
-  LogField(std::string_view n, Integer v) : name(n), value(static_cast<std::int64_t>(v)) {}
+  requires(!std::same_as<Integer, bool>) LogField(std::string_view n, Integer v) : name(n), value(static_cast<std::int64_t>(v)) {}
 };
 
 // Safe from every thread. Lines go to standard error, written by one background thread; the constructor's owner outlives all users.

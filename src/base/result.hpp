@@ -1,7 +1,8 @@
 // Results: expected failures are values, never exceptions.
 //
-// A function that can fail returns Result<T>. An Error has a code from the vocabulary of docs/requirements (for instance "contract.unknown" or
-// "SEC.CRL.GEEN"), a sentence for the operator, and where it is about (a line, an XPath, a JSON pointer). Exceptions are for broken invariants only.
+// A function that can fail returns Result<T>. An Error has a code from the vocabulary of docs/requirements (for instance "contract.unknown"
+// or "SEC.CRL.GEEN"), a sentence for the operator, and where it is about (a line, an XPath, a JSON pointer). Exceptions are for broken
+// invariants only.
 #pragma once
 
 #include <boost/assert/source_location.hpp>
@@ -41,11 +42,11 @@ inline Error fail(std::string code, std::string detail, std::string location = {
 // SCHAKEL_TRY(auto x, f());   binds the value or returns the error.     SCHAKEL_CHECK(g());   returns the error, drops the value.
 #define SCHAKEL_JOIN_(a, b) a##b
 #define SCHAKEL_JOIN(a, b) SCHAKEL_JOIN_(a, b)
-#define SCHAKEL_TRY(variable, expression)                                                            \
-  auto SCHAKEL_JOIN(result_, __LINE__) = (expression);                                               \
-  if (!SCHAKEL_JOIN(result_, __LINE__)) return SCHAKEL_JOIN(result_, __LINE__).error();              \
+#define SCHAKEL_TRY(variable, expression)                                               \
+  auto SCHAKEL_JOIN(result_, __LINE__) = (expression);                                  \
+  if (!SCHAKEL_JOIN(result_, __LINE__)) return SCHAKEL_JOIN(result_, __LINE__).error(); \
   variable = std::move(*SCHAKEL_JOIN(result_, __LINE__))
-#define SCHAKEL_CHECK(expression)                                        \
-  do {                                                                   \
+#define SCHAKEL_CHECK(expression)                                         \
+  do {                                                                    \
     if (auto checked_ = (expression); !checked_) return checked_.error(); \
   } while (false)

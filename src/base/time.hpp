@@ -54,7 +54,8 @@ struct CalendarDuration {
 Result<CalendarDuration> parse_xs_duration(std::string_view);
 std::string to_xs_duration(Duration);
 
-// Configuration durations: number + unit of ms s m h d wd mo y (README section 10); "wd" and "mo" are not fixed lengths and are refused here.
+// Configuration durations: number + unit of ms s m h d wd mo y (README section 10); "wd" and "mo" are not fixed lengths and are refused
+// here.
 Result<Duration> parse_duration(std::string_view);
 
 }  // namespace schakel

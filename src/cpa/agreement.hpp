@@ -57,13 +57,13 @@ struct Transport {
 
 struct NonRepudiation {
   std::string protocol, hash_function, signature_algorithm;  // `w3c` attribute before element text
-  std::string certificate_ref;        // sender: SigningCertificateRef
-  std::string security_details_ref;   // receiver: SigningSecurityDetailsRef
+  std::string certificate_ref;                               // sender: SigningCertificateRef
+  std::string security_details_ref;                          // receiver: SigningSecurityDetailsRef
 };
 
 struct DigitalEnvelope {
   std::string protocol, encryption_algorithm;
-  std::string certificate_ref;        // receiver: EncryptionCertificateRef
+  std::string certificate_ref;  // receiver: EncryptionCertificateRef
   std::string security_details_ref;
 };
 
@@ -131,7 +131,8 @@ struct PartyInfo {
   const Transport* transport(std::string_view id) const;
   const DocExchange* doc_exchange(std::string_view id) const;
   const CertificateEntry* certificate(std::string_view id) const;
-  // The channel for a signal: the override for its action, else the default MSH channel (CPA-040). nullptr for an action "" or unknown: the default.
+  // The channel for a signal: the override for its action, else the default MSH channel (CPA-040). nullptr for an action "" or unknown: the
+  // default.
   const DeliveryChannel* signal_channel(std::string_view signal_action) const;
   bool has(const PartyId&) const;
   // The OIN of the first PartyId of type urn:osb:oin, without suffix; empty when there is none.
@@ -145,7 +146,8 @@ struct Agreement {
   std::vector<PartyInfo> parties;  // two
   bool has_signature = false;
 
-  // The party that holds all of `ids` (header PartyIds, subset allowed); -1 when none, -2 when they are spread over both parties or only some are known.
+  // The party that holds all of `ids` (header PartyIds, subset allowed); -1 when none, -2 when they are spread over both parties or only
+  // some are known.
   int party_of(const std::vector<PartyId>& ids) const;
 };
 

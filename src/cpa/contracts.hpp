@@ -1,4 +1,5 @@
-// The loaded agreements of all tenants, an immutable snapshot with indexes; and every value the MSH reads from a CPA (cpa.md 3.2-3.6; ebms.md 3.1).
+// The loaded agreements of all tenants, an immutable snapshot with indexes; and every value the MSH reads from a CPA (cpa.md 3.2-3.6;
+// ebms.md 3.1).
 #pragma once
 
 #include <memory>
@@ -19,15 +20,15 @@ namespace schakel::cpa {
 enum class SenderAuthentication { oin, exact };
 struct ContractSettings {
   SenderAuthentication authentication = SenderAuthentication::oin;
-  bool signature_by_oin = false;          // EB-154 policy `oin`
-  bool strict_ref_to_message_id = false;  // EB-069
+  bool signature_by_oin = false;             // EB-154 policy `oin`
+  bool strict_ref_to_message_id = false;     // EB-069
   bool drop_best_effort_duplicates = false;  // EB-093
-  bool inclusive_c14n = false;            // EB-152
-  bool tls_offloaded = false;             // CPA-060
-  bool allow_loopback = false;            // CPA-052
+  bool inclusive_c14n = false;               // EB-152
+  bool tls_offloaded = false;                // CPA-060
+  bool allow_loopback = false;               // CPA-052
   std::int64_t large_message_threshold = 20'971'520;
-  std::string replaces;                   // id of the contract this one succeeds (cpa.md 3.5)
-  bool partner_installed = false;         // the partner confirmed installation
+  std::string replaces;            // id of the contract this one succeeds (cpa.md 3.5)
+  bool partner_installed = false;  // the partner confirmed installation
 };
 Result<ContractSettings> parse_settings(std::string_view json);
 std::string to_json(const ContractSettings&);
@@ -36,7 +37,7 @@ struct LoadedContract {
   exchange::Contract row;  // `document` is empty here: the store keeps it
   Agreement agreement;
   ContractSettings settings;
-  int own_party = 0;  // index in agreement.parties
+  int own_party = 0;        // index in agreement.parties
   std::string environment;  // production | test
 
   const PartyInfo& own() const { return agreement.parties[static_cast<std::size_t>(own_party)]; }
@@ -47,16 +48,16 @@ struct LoadedContract {
 struct Channels {
   const PartyInfo* sender;
   const PartyInfo* receiver;
-  const ActionBinding* can_send;      // null for a signal
-  const ActionBinding* can_receive;   // null for a signal
-  const DeliveryChannel* send;        // S of cpa.md 3.4
-  const DeliveryChannel* receive;     // R
+  const ActionBinding* can_send;     // null for a signal
+  const ActionBinding* can_receive;  // null for a signal
+  const DeliveryChannel* send;       // S of cpa.md 3.4
+  const DeliveryChannel* receive;    // R
   Profile profile = Profile::osb_be;
 };
 
 struct Reliability {
   std::int64_t retries = 39;
-  Duration retry_interval{};   // from `at`
+  Duration retry_interval{};  // from `at`
   Duration persist_duration{};
 };
 
@@ -84,22 +85,26 @@ class Contracts {
   const LoadedContract* by_id(std::string_view tenant, std::string_view contract_id) const;
   std::span<const LoadedContract> all() const { return contracts_; }
 
-  // cpa.md 3.5. Errors: contract.unknown, contract.suspended, contract.notYetValid, contract.expired, contract.actionNotAllowed, contract.ambiguous.
+  // cpa.md 3.5. Errors: contract.unknown, contract.suspended, contract.notYetValid, contract.expired, contract.actionNotAllowed,
+  // contract.ambiguous.
   struct Wanted {
-    std::string_view tenant, contract_id, cpa_id, from_oin, from_party_id, from_role, to_oin, to_party_id, to_role, service, service_type, action;
+    std::string_view tenant, contract_id, cpa_id, from_oin, from_party_id, from_role, to_oin, to_party_id, to_role, service, service_type,
+        action;
     std::string_view former_cpa_id;  // of the conversation or the message referred to
   };
   Result<const LoadedContract*> select(const Wanted&, Instant now) const;
 
-  // Business message (ebms.md 3.1): nullopt when role+service+action are no CanSend of the sender or no CanReceive of the receiver (check 7).
-  static std::optional<Channels> channels(const LoadedContract&, int sender_party, std::string_view from_role, std::string_view to_role, std::string_view service,
-                                          std::string_view service_type, std::string_view action);
+  // Business message (ebms.md 3.1): nullopt when role+service+action are no CanSend of the sender or no CanReceive of the receiver (check
+  // 7).
+  static std::optional<Channels> channels(const LoadedContract&, int sender_party, std::string_view from_role, std::string_view to_role,
+                                          std::string_view service, std::string_view service_type, std::string_view action);
   // Signal (cpa.md 3.4): default or override channels of both.
   static Channels signal_channels(const LoadedContract&, int sender_party, std::string_view signal_action);
 
   static Reliability reliability(const Channels&, Instant at);  // CPA-028 defaults
   // "request", "response" or "error"; then the URL mapping of the tenant.
-  std::string url(const LoadedContract&, const DeliveryChannel& receiver_channel, const PartyInfo& receiver, std::string_view purpose) const;
+  std::string url(const LoadedContract&, const DeliveryChannel& receiver_channel, const PartyInfo& receiver,
+                  std::string_view purpose) const;
   // ClientCertificateRef of the channel after certificate mapping: DER; empty when the CPA names none.
   Bytes client_certificate(const LoadedContract&, const PartyInfo&, const DeliveryChannel&, Instant now) const;
   Bytes mapped_certificate(const LoadedContract&, BytesView der, Instant now) const;

@@ -1,8 +1,8 @@
 // The Message Service Handler without I/O: what to answer, what to store, what to do later (ebms.md section 3).
 //
-// Receiving is three steps: `MimeReader` (mime.hpp) splits the body as it streams; `Msh::examine` parses and checks without the database; `Msh::receive` runs inside
-// the commit unit, makes the duplicate test and stores. Sending is `submit` (in a unit), then per work row `prepare` (in a unit), the caller posts, `conclude` (in a unit).
-// Server and simulator drive the same functions.
+// Receiving is three steps: `MimeReader` (mime.hpp) splits the body as it streams; `Msh::examine` parses and checks without the database;
+// `Msh::receive` runs inside the commit unit, makes the duplicate test and stores. Sending is `submit` (in a unit), then per work row
+// `prepare` (in a unit), the caller posts, `conclude` (in a unit). Server and simulator drive the same functions.
 //
 // Threads: a Msh has no state of its own but its dependencies; every function is safe from every thread.
 #pragma once
@@ -33,13 +33,13 @@ namespace schakel::ebms {
 
 // One MIME part after the root, its octets already at rest or in memory.
 struct Part {
-  std::string content_id;    // without brackets
+  std::string content_id;  // without brackets
   std::string content_type;
   std::string file_name;
   std::int64_t size = 0;
-  std::string sha256;        // hex
-  Bytes octets;              // when size <= limits::payload_in_memory_max
-  std::string blob;          // else: the blob that holds them
+  std::string sha256;  // hex
+  Bytes octets;        // when size <= limits::payload_in_memory_max
+  std::string blob;    // else: the blob that holds them
 };
 
 struct ReceivedRequest {
@@ -61,8 +61,8 @@ struct Examined;  // msh.cpp
 
 struct Settings {
   std::string node = "a";
-  unsigned accept_status = 204;           // EB-007
-  bool insecure_transport = false;        // plain HTTP in a test environment (EB-001): no TLS identity to compare
+  unsigned accept_status = 204;     // EB-007
+  bool insecure_transport = false;  // plain HTTP in a test environment (EB-001): no TLS identity to compare
 };
 
 struct SubmitPayload {
@@ -94,9 +94,9 @@ struct SubmitRequest {
 // One HTTP request to make: the driver posts it and reports the outcome.
 struct Attempt {
   exchange::Work work;
-  std::string message;            // id of the Message, or of the signal's message
+  std::string message;  // id of the Message, or of the signal's message
   std::string url;
-  std::string destination;        // scheme://host:port
+  std::string destination;  // scheme://host:port
   std::vector<std::pair<std::string, std::string>> headers;
   // The body: `head` + payloads interleaved + tail. Pieces with `blob` are streamed from the store.
   struct Piece {
@@ -113,13 +113,13 @@ struct Attempt {
 };
 
 struct Outcome {
-  unsigned status = 0;              // 0: transport failure
+  unsigned status = 0;  // 0: transport failure
   std::string content_type;
   Bytes body;
   std::optional<Duration> retry_after;
   std::string error_code, error_detail;  // transport failures
-  bool body_was_sent = false;       // possibly delivered (ebms.md 3.3)
-  bool permanent = false;           // transport.tlsRefused
+  bool body_was_sent = false;            // possibly delivered (ebms.md 3.3)
+  bool permanent = false;                // transport.tlsRefused
   Duration took{0};
   const security::PeerIdentity* peer = nullptr;
 };
@@ -136,7 +136,8 @@ class Msh {
   Msh(Settings, Dependencies);
   ~Msh();
 
-  // Steps 3 to 8 of ebms.md 3.4: everything that needs no stored state. Never fails: what is wrong is in the result. `host` is the SNI name (ADP-204).
+  // Steps 3 to 8 of ebms.md 3.4: everything that needs no stored state. Never fails: what is wrong is in the result. `host` is the SNI name
+  // (ADP-204).
   std::shared_ptr<const Examined> examine(ReceivedRequest, const security::PeerIdentity*, std::string_view host) const;
   // Steps 9 to 15 in a transaction. The Answer may leave only after the transaction is durable.
   Result<Answer> receive(sql::Transaction&, const Examined&) const;
@@ -146,23 +147,26 @@ class Msh {
   // Validates against the contract, builds, stores message and work. Errors with the codes of adapter.md 2.1.5.
   Result<exchange::Message> submit(sql::Transaction&, const SubmitRequest&) const;
 
-  // For work of kinds "ebms.send", "ebms.signal", "ebms.ping", "ebms.status": the request to make, or nullopt when there is nothing left to send (final, expired: the work is finished).
+  // For work of kinds "ebms.send", "ebms.signal", "ebms.ping", "ebms.status": the request to make, or nullopt when there is nothing left to
+  // send (final, expired: the work is finished).
   Result<std::optional<Attempt>> prepare(sql::Transaction&, const exchange::Claimer&, const exchange::Work&) const;
   Result<> conclude(sql::Transaction&, const exchange::Claimer&, const Attempt&, const Outcome&) const;
   // Work "message.expire": TimeToLive passed.
   Result<> expire(sql::Transaction&, const exchange::Claimer&, const exchange::Work&) const;
 
   // Operator actions of adapter.md 3.3 on ebMS messages. `actor` for the trail. "state.conflict" when not allowed there.
-  Result<exchange::Message> act(sql::Transaction&, std::string_view tenant, std::string_view id, std::string_view action, std::string_view reason, std::string_view actor, bool force) const;
+  Result<exchange::Message> act(sql::Transaction&, std::string_view tenant, std::string_view id, std::string_view action,
+                                std::string_view reason, std::string_view actor, bool force) const;
 
   // Ping and remote status: store a signal and its work; `ping_result` polls (any node may get the Pong).
-  Result<std::string> start_ping(sql::Transaction&, std::string_view tenant, std::string_view cpa_id, std::string_view from_party_id, std::string_view to_party_id) const;
+  Result<std::string> start_ping(sql::Transaction&, std::string_view tenant, std::string_view cpa_id, std::string_view from_party_id,
+                                 std::string_view to_party_id) const;
   Result<std::string> start_status_request(sql::Transaction&, std::string_view tenant, std::string_view message) const;
   struct SignalResult {
     bool answered = false;
-    std::string status;               // "Received", … for a status request
+    std::string status;  // "Received", … for a status request
     std::optional<Instant> timestamp;
-    std::string error;                // reason of a failure
+    std::string error;  // reason of a failure
   };
   Result<SignalResult> signal_result(sql::Transaction&, std::string_view request_message_id) const;
 

@@ -1,4 +1,5 @@
-// The values that every protocol shares: Message, Payload, TrailEvent, Contract, Work. Plain, comparable, no behaviour (README sections 5-7; adapter.md 2.1.4, 2.6, 3.1).
+// The values that every protocol shares: Message, Payload, TrailEvent, Contract, Work. Plain, comparable, no behaviour (README sections
+// 5-7; adapter.md 2.1.4, 2.6, 3.1).
 #pragma once
 
 #include <cstdint>
@@ -19,9 +20,27 @@ Direction direction_from(std::string_view);
 
 // README section 6. Final states never change.
 enum class State {
-  accepted, held, queued, sending, sent, delivered, failed, expired, cancelled,   // outbound
-  received, offered, dead, processed, rejected, refused, forwarded,               // inbound
-  running, completed, fault, timeout, aborted,                                    // synchronous
+  accepted,
+  held,
+  queued,
+  sending,
+  sent,
+  delivered,
+  failed,
+  expired,
+  cancelled,  // outbound
+  received,
+  offered,
+  dead,
+  processed,
+  rejected,
+  refused,
+  forwarded,  // inbound
+  running,
+  completed,
+  fault,
+  timeout,
+  aborted,  // synchronous
 };
 std::string_view to_string(State);  // "ACCEPTED", …
 std::optional<State> state_from(std::string_view);
@@ -57,26 +76,27 @@ struct Message {
   Party from, to;
   std::string service, service_type, action;
   std::string conversation_id, message_id, ref_to_message_id;
-  std::optional<Instant> timestamp;     // MessageData/Timestamp
-  std::optional<Instant> expires_at;    // TimeToLive
+  std::optional<Instant> timestamp;   // MessageData/Timestamp
+  std::optional<Instant> expires_at;  // TimeToLive
   std::optional<Instant> persist_until;
   std::int64_t attempts = 0;
-  std::int64_t retries_max = 0;         // Retries of the contract, taken when the message was made
+  std::int64_t retries_max = 0;  // Retries of the contract, taken when the message was made
   std::optional<Duration> retry_interval;
   std::optional<Instant> next_attempt_at;
   std::optional<LastError> last_error;
   Instant created_at;
-  std::optional<Instant> accepted_at, sent_at, delivered_at, received_at, offered_at, processed_at, final_at, late_acknowledged_at, not_before;
+  std::optional<Instant> accepted_at, sent_at, delivered_at, received_at, offered_at, processed_at, final_at, late_acknowledged_at,
+      not_before;
   bool confirmed = false;
-  bool got_2xx = false;            // at least one attempt was answered 2xx (EB-106)
-  bool possible_duplicate = false; // EB-093
+  bool got_2xx = false;             // at least one attempt was answered 2xx (EB-106)
+  bool possible_duplicate = false;  // EB-093
   std::int64_t duplicate_count = 0;
   std::int64_t delivery_attempt = 0;
   std::string traceparent;
   std::string copy_of;
   std::map<std::string, std::string> labels;
-  Bytes root;         // exact octets of the root part as sent or received (EB-047, EB-220); empty when purged
-  Bytes header_hash;  // SHA-256 of the exclusive C14N of MessageHeader (EB-110)
+  Bytes root;                     // exact octets of the root part as sent or received (EB-047, EB-220); empty when purged
+  Bytes header_hash;              // SHA-256 of the exclusive C14N of MessageHeader (EB-110)
   std::string wire_content_type;  // HTTP Content-Type of the stored wire form, when sent as multipart
 };
 
@@ -108,8 +128,8 @@ struct TrailEvent {
   std::optional<std::int64_t> duration_ms;
 };
 
-// A row of the table `work`: a promise. `subject` is what it is about (usually the id of a Message); `destination` groups rows for fairness and back-off
-// (usually "scheme://host:port" or a webhook id).
+// A row of the table `work`: a promise. `subject` is what it is about (usually the id of a Message); `destination` groups rows for fairness
+// and back-off (usually "scheme://host:port" or a webhook id).
 struct Work {
   std::string id;
   std::string tenant;
@@ -130,9 +150,9 @@ struct Contract {
   std::string tenant;
   std::string kind = "cpa";
   ContractState state = ContractState::draft;
-  std::string name;    // cpaid
-  std::string digest;  // SHA-256 hex of the document
-  Bytes document;      // exactly as received (CPA-005)
+  std::string name;          // cpaid
+  std::string digest;        // SHA-256 hex of the document
+  Bytes document;            // exactly as received (CPA-005)
   std::int64_t version = 1;  // ETag; grows by one with each change
   Instant created_at, changed_at;
   std::optional<Instant> retired_at;

@@ -1,4 +1,5 @@
-// The store: what lives in the database, as functions over a Transaction. No function here decides anything; rules live in the protocol rooms.
+// The store: what lives in the database, as functions over a Transaction. No function here decides anything; rules live in the protocol
+// rooms.
 //
 // Every function can fail with the codes of sql::Transaction. Rows carry the tenant, and every read is filtered by it.
 #pragma once
@@ -53,9 +54,9 @@ struct DuplicateKey {
   std::string tenant, cpa_id, from_party, message_id;
 };
 struct FirstAnswer {
-  std::string message;   // id of the Message
+  std::string message;  // id of the Message
   Bytes header_hash;
-  Bytes response;        // octets of the acknowledgement or MessageError; empty: none was made
+  Bytes response;  // octets of the acknowledgement or MessageError; empty: none was made
 };
 // nullopt: the key was new and is now taken. A concurrent taker makes this wait (PostgreSQL) or cannot exist (SQLite).
 Result<std::optional<FirstAnswer>> take_duplicate_key(sql::Transaction&, const DuplicateKey&, const FirstAnswer&, Instant keep_until);
@@ -78,7 +79,7 @@ Result<ChainVerdict> verify_trail(sql::Transaction&, std::string_view tenant);
 
 // --- events for the application (EB-214): kept until marked processed --------------------------------------------------------------
 struct ApplicationEvent {
-  std::string id;  // uuid v7: also the webhook-id
+  std::string id;                     // uuid v7: also the webhook-id
   std::string tenant, message, type;  // "message.received", …
   Instant at;
   std::string data;  // JSON object: code, severity, description, location, attempts, httpStatus
@@ -95,8 +96,8 @@ struct Claimer {
   std::string node;
   std::int64_t epoch = 0;
 };
-// Claims due rows: at most `limit`, fairly over (tenant, destination): at most `per_destination` of one destination, rows of closed circuits only, oldest due first.
-// FOR UPDATE SKIP LOCKED on PostgreSQL.
+// Claims due rows: at most `limit`, fairly over (tenant, destination): at most `per_destination` of one destination, rows of closed
+// circuits only, oldest due first. FOR UPDATE SKIP LOCKED on PostgreSQL.
 Result<std::vector<Work>> claim_work(sql::Transaction&, const Claimer&, Instant now, std::int64_t limit, std::int64_t per_destination);
 // Ends a claimed row, or puts it back with a new due time. "work.lost" when the claim is no longer ours (fencing, adapter.md 3.11).
 Result<> finish_work(sql::Transaction&, const Claimer&, std::string_view work_id);
@@ -136,7 +137,8 @@ Result<> insert_contract(sql::Transaction&, const Contract&);
 Result<> update_contract(sql::Transaction&, const Contract&);  // keeps the former document in contract_history when it differs
 Result<> delete_contract(sql::Transaction&, std::string_view tenant, std::string_view id);
 Result<std::optional<Contract>> find_contract(sql::Transaction&, std::string_view tenant, std::string_view id);
-Result<std::optional<Contract>> find_contract_by_name(sql::Transaction&, std::string_view tenant, std::string_view kind, std::string_view name);
+Result<std::optional<Contract>> find_contract_by_name(sql::Transaction&, std::string_view tenant, std::string_view kind,
+                                                      std::string_view name);
 Result<std::vector<Contract>> all_contracts(sql::Transaction&, std::string_view kind);  // every tenant: for the index in memory
 Result<std::int64_t> contract_history_count(sql::Transaction&, std::string_view tenant, std::string_view id);
 
@@ -156,8 +158,8 @@ struct StoredAnswer {
   std::string location, body;
 };
 // nullopt: the key was new and is now taken (status 0).
-Result<std::optional<StoredAnswer>> take_idempotency_key(sql::Transaction&, std::string_view tenant, std::string_view key, std::string_view path,
-                                                         std::string_view body_sha256, Instant now);
+Result<std::optional<StoredAnswer>> take_idempotency_key(sql::Transaction&, std::string_view tenant, std::string_view key,
+                                                         std::string_view path, std::string_view body_sha256, Instant now);
 Result<> store_answer(sql::Transaction&, std::string_view tenant, std::string_view key, std::string_view path, const StoredAnswer&);
 
 // --- audit log (security.md 2.9), CRLs ---------------------------------------------------------------------------------------------------

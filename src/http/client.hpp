@@ -1,4 +1,5 @@
-// The HTTP client: keep-alive connections per (scheme, host, port, client identity), TLS with our own checks before the first octet, no redirects.
+// The HTTP client: keep-alive connections per (scheme, host, port, client identity), TLS with our own checks before the first octet, no
+// redirects.
 #pragma once
 
 #include <chrono>
@@ -21,7 +22,7 @@ struct ClientRequest {
   std::string method = "POST";
   std::string url;  // absolute, http or https
   Headers headers;
-  std::string body;                                   // when `stream` is empty
+  std::string body;                                     // when `stream` is empty
   std::function<std::unique_ptr<BodyReader>()> stream;  // made anew for each connection attempt
   std::uint64_t stream_bytes = 0;
   std::shared_ptr<security::TlsClient> tls;  // identity, anchors and checks; required for https
@@ -29,7 +30,7 @@ struct ClientRequest {
   std::chrono::milliseconds connect_timeout{30'000};
   std::chrono::milliseconds response_timeout{30'000};
   std::size_t response_bytes_max = 1024 * 1024;
-  bool guard_address = false;                // ADP-108: refuse private and special addresses after resolution
+  bool guard_address = false;                 // ADP-108: refuse private and special addresses after resolution
   std::vector<std::string> allowed_networks;  // exceptions to guard_address, CIDR
 };
 
@@ -39,9 +40,9 @@ struct ClientResponse {
   std::string body;
 };
 
-// Errors: code "transport.dns|connect|tls|timeout|closed|invalid|blockedAddress|tooLarge"; `location` is "before" when no octet of the request body was
-// written yet and "after" when the whole request was (possibly delivered, EB ebms.md 3.3). TLS refusals carry the SEC… code in `detail`; permanent ones (SEC.PKI.VERLOPEN,
-// INGETROKKEN, SEC.TLS.HOSTNAAM, SEC.OIN.…) have code "transport.tlsRefused".
+// Errors: code "transport.dns|connect|tls|timeout|closed|invalid|blockedAddress|tooLarge"; `location` is "before" when no octet of the
+// request body was written yet and "after" when the whole request was (possibly delivered, EB ebms.md 3.3). TLS refusals carry the SEC…
+// code in `detail`; permanent ones (SEC.PKI.VERLOPEN, INGETROKKEN, SEC.TLS.HOSTNAAM, SEC.OIN.…) have code "transport.tlsRefused".
 class Client {
  public:
   struct Options {

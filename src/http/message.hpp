@@ -48,12 +48,12 @@ Awaitable<Result<std::string>> read_all(BodyReader&, std::size_t bytes_max);
 
 struct Request {
   std::string method;
-  std::string target;  // as on the request line
-  std::string path;    // percent-decoded, no dot segments, no double slash
+  std::string target;                                      // as on the request line
+  std::string path;                                        // percent-decoded, no dot segments, no double slash
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
   Headers headers;
-  std::optional<std::uint64_t> content_length;  // empty: chunked or no body
-  BodyReader* body = nullptr;                   // never null; lives as long as the request
+  std::optional<std::uint64_t> content_length;   // empty: chunked or no body
+  BodyReader* body = nullptr;                    // never null; lives as long as the request
   const security::PeerIdentity* peer = nullptr;  // null on a listener without client certificates
   std::string listener;
   std::string remote_address;  // without port
@@ -66,10 +66,10 @@ struct Request {
 struct Response {
   unsigned status = 200;
   Headers headers;
-  std::string body;                                  // used when `stream` is empty
-  std::unique_ptr<BodyReader> stream;                // streamed with Content-Length when `stream_bytes` is known, else chunked
+  std::string body;                    // used when `stream` is empty
+  std::unique_ptr<BodyReader> stream;  // streamed with Content-Length when `stream_bytes` is known, else chunked
   std::optional<std::uint64_t> stream_bytes;
-  bool close = false;                                // close the connection afterwards
+  bool close = false;  // close the connection afterwards
 };
 
 using Handler = std::function<Awaitable<Response>(Request&)>;

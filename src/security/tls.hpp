@@ -1,6 +1,8 @@
-// TLS as security.md 1.3 lays it down: contexts for listeners and clients, with our own path, CRL and OIN checks. Streams are made in http/.
+// TLS as security.md 1.3 lays it down: contexts for listeners and clients, with our own path, CRL and OIN checks. Streams are made in
+// http/.
 //
-// Contexts are immutable; rotation makes a new one and swaps it in (`TlsServer::context()` gives the one for new handshakes), so no connection is dropped.
+// Contexts are immutable; rotation makes a new one and swaps it in (`TlsServer::context()` gives the one for new handshakes), so no
+// connection is dropped.
 #pragma once
 
 #include <functional>
@@ -26,11 +28,11 @@ class TrustStore;  // security/trust.hpp: anchors, intermediates and CRLs of one
 class KeyPair;  // security/keys.hpp
 
 struct TlsSettings {
-  std::string min = "1.2";          // "1.2" | "1.3"
+  std::string min = "1.2";                  // "1.2" | "1.3"
   std::vector<std::string> removed_suites;  // OpenSSL names; adding is impossible (SEC-031)
   bool require_ems = false;
   bool sni_strict = false;
-  bool resumption = false;          // SEC-036
+  bool resumption = false;  // SEC-036
   bool require_client_certificate = true;
   std::vector<std::string> alpn = {"http/1.1"};
   int peer_rsa_min = 2048;
@@ -72,7 +74,8 @@ class TlsServer {
 // A client side: one identity, one trust profile.
 class TlsClient {
  public:
-  static Result<std::shared_ptr<TlsClient>> make(TlsSettings, std::shared_ptr<const KeyPair> identity, std::shared_ptr<TrustStore>, bool production, const Clock&);
+  static Result<std::shared_ptr<TlsClient>> make(TlsSettings, std::shared_ptr<const KeyPair> identity, std::shared_ptr<TrustStore>,
+                                                 bool production, const Clock&);
 
   std::shared_ptr<SSL_CTX> context() const;
   // Before the handshake: SNI and the name that the server's certificate must carry.

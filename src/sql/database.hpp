@@ -1,9 +1,10 @@
 // A database: SQLite (one node) or PostgreSQL 15+ (a cluster), behind one SQL text with $1, $2 … parameters.
 //
-// Writes go in as *units*: functions that run inside a transaction. Units that wait at the same time are committed together (group commit): up to
-// limits::commit_group_max units run in one database transaction, each under a savepoint, one commit makes all of them durable, and only then their
-// completions run. A unit that fails is rolled back alone. A unit may run more than once (a group that met a serialisation failure or a lost connection
-// before commit is run again), so it must have no effects but through its Transaction and variables that it sets anew on every run.
+// Writes go in as *units*: functions that run inside a transaction. Units that wait at the same time are committed together (group commit):
+// up to limits::commit_group_max units run in one database transaction, each under a savepoint, one commit makes all of them durable, and
+// only then their completions run. A unit that fails is rolled back alone. A unit may run more than once (a group that met a serialisation
+// failure or a lost connection before commit is run again), so it must have no effects but through its Transaction and variables that it
+// sets anew on every run.
 //
 // Threads: a Database is safe from every thread. A Transaction belongs to the call that it is given to.
 #pragma once
@@ -83,7 +84,8 @@ using Rows = std::vector<Row>;
 
 using Params = std::initializer_list<Param>;
 
-// Error codes of every call: "storage.unavailable" (lost, locked, full: try later), "storage.conflict" (unique or foreign key), "storage.failed" (a fault in our SQL).
+// Error codes of every call: "storage.unavailable" (lost, locked, full: try later), "storage.conflict" (unique or foreign key),
+// "storage.failed" (a fault in our SQL).
 class Transaction {
  public:
   virtual ~Transaction() = default;

@@ -54,7 +54,8 @@ class Element {
   _xmlNode* node_ = nullptr;
 };
 
-// Error codes of parse: "xml.notWellFormed", "xml.doctype" (any DOCTYPE, entity declaration or XInclude), "xml.encoding" (not UTF-8, declared or real), "xml.limit".
+// Error codes of parse: "xml.notWellFormed", "xml.doctype" (any DOCTYPE, entity declaration or XInclude), "xml.encoding" (not UTF-8,
+// declared or real), "xml.limit".
 class Document {
  public:
   static Result<Document> parse(BytesView octets, const Limits&);

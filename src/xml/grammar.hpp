@@ -13,13 +13,29 @@
 namespace schakel::xml {
 
 struct Violation {
-  std::string path;     // XPath of the element
+  std::string path;  // XPath of the element
   long line = 0;
   std::string message;  // what was expected, what was found
 };
 
 // Simple types of XML Schema that our documents use.
-enum class Type { none, string, non_empty_string, token, nmtoken, ncname, id, idref, any_uri, date_time, duration, integer, boolean, enumeration, anything };
+enum class Type {
+  none,
+  string,
+  non_empty_string,
+  token,
+  nmtoken,
+  ncname,
+  id,
+  idref,
+  any_uri,
+  date_time,
+  duration,
+  integer,
+  boolean,
+  enumeration,
+  anything
+};
 
 struct AttributeRule {
   std::string_view namespace_uri, name;
