@@ -1,0 +1,153 @@
+// Agreements as values, for tests of the core and the simulator: two parties, one service, one action each way, without a line of XML.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "cpa/contracts.hpp"
+
+namespace schakel::testing {
+
+struct PartySketch {
+  std::string oin, role, url;
+};
+
+class AgreementBuilder {
+ public:
+  AgreementBuilder(std::string cpa_id, PartySketch first, PartySketch second) : first_(std::move(first)), second_(std::move(second)) {
+    agreement_.cpa_id = std::move(cpa_id);
+    agreement_.version = "2_0b";
+    agreement_.status = "agreed";
+    agreement_.start = parse_datetime("2020-01-01T00:00:00Z").value();
+    agreement_.end = parse_datetime("2040-01-01T00:00:00Z").value();
+  }
+
+  AgreementBuilder& profile(cpa::Profile profile) {
+    profile_ = profile;
+    return *this;
+  }
+  AgreementBuilder& reliability(std::int64_t retries, Duration interval, Duration persist) {
+    retries_ = retries;
+    interval_ = interval;
+    persist_ = persist;
+    return *this;
+  }
+  AgreementBuilder& synchronous(bool on = true) {
+    sync_ = on;
+    return *this;
+  }
+
+  // "question" goes from the first party to the second, "answer" the other way, both under the service "sim:Melding:1:0".
+  cpa::Agreement build() const {
+    auto agreement = agreement_;
+    agreement.parties = {party(first_, "question", "answer", "A", "B"), party(second_, "answer", "question", "B", "A")};
+    return agreement;
+  }
+
+  // The agreement as the tenant of party `own` (0 or 1) has loaded it.
+  cpa::LoadedContract loaded(std::string tenant, int own) const {
+    cpa::LoadedContract contract;
+    contract.agreement = build();
+    contract.own_party = own;
+    contract.environment = "test";
+    contract.row.id = agreement_.cpa_id + "-" + tenant;
+    contract.row.tenant = std::move(tenant);
+    contract.row.name = agreement_.cpa_id;
+    contract.row.state = exchange::ContractState::active;
+    return contract;
+  }
+
+ private:
+  static cpa::ActionBinding action(bool send, const std::string& name, const std::string& own, const std::string& other) {
+    cpa::ActionBinding binding;
+    binding.can_send = send;
+    binding.id = own + (send ? "_S_" : "_R_") + name;
+    binding.action = name;
+    binding.package_id = "MessagePackage";
+    binding.other_party_binding = other + (send ? "_R_" : "_S_") + name;
+    binding.channel_ids = {own + "_Channel_Action"};
+    binding.characteristics.confidential = "transient";
+    binding.characteristics.authenticated = "transient";
+    binding.characteristics.tamper_proof = "transient";
+    binding.characteristics.non_repudiation = false;
+    binding.characteristics.non_repudiation_receipt = false;
+    binding.characteristics.authorization = true;
+    binding.characteristics.intelligible_check = false;
+    return binding;
+  }
+
+  cpa::Binding binding(bool reliable) const {
+    cpa::Binding out;
+    if (!reliable) return out;
+    out.has_reliable_messaging = true;
+    out.retries = retries_;
+    out.retry_interval = CalendarDuration{0, interval_, false};
+    out.persist_duration = CalendarDuration{0, persist_, false};
+    return out;
+  }
+
+  cpa::PartyInfo party(const PartySketch& own, const std::string& sends, const std::string& receives, const std::string& prefix,
+                       const std::string& other_prefix) const {
+    const bool reliable = cpa::is_reliable(profile_);
+    cpa::PartyInfo out;
+    out.name = "Party " + prefix;
+    out.ids = {{"urn:osb:oin", own.oin}};
+    out.default_channel_id = prefix + "_Channel_Msh";
+    out.default_package_id = "MshSignalPackage";
+
+    cpa::CollaborationRole role;
+    role.role = own.role;
+    role.process_name = "Melding";
+    role.process_version = "1.0";
+    role.service = "sim:Melding:1:0";
+    role.service_type = "urn:osb:services";
+    role.actions = {action(true, sends, prefix, other_prefix), action(false, receives, prefix, other_prefix)};
+    out.roles = {role};
+
+    const auto channel = [&](const std::string& name, bool business) {
+      cpa::DeliveryChannel made;
+      made.id = prefix + "_Channel_" + name;
+      made.transport_id = prefix + "_Transport";
+      made.doc_exchange_id = prefix + "_DocExchange_" + name;
+      const auto when = business && reliable ? cpa::Occurrence::always : cpa::Occurrence::never;
+      made.characteristics.ack_requested = when;
+      made.characteristics.duplicate_elimination = when;
+      made.characteristics.ack_signature_requested = cpa::Occurrence::never;
+      made.characteristics.sync_reply = sync_ ? cpa::SyncReplyMode::msh_signals_only : cpa::SyncReplyMode::none;
+      made.characteristics.sync_reply_text = sync_ ? "mshSignalsOnly" : "none";
+      made.characteristics.actor = "urn:oasis:names:tc:ebxml-msg:actor:toPartyMSH";
+      return made;
+    };
+    out.channels = {channel("Msh", false), channel("Action", true)};
+
+    cpa::Transport transport;
+    transport.id = prefix + "_Transport";
+    transport.has_sender = transport.has_receiver = true;
+    transport.sender_protocol = transport.receiver_protocol = "HTTP";
+    transport.sender_protocol_version = transport.receiver_protocol_version = "1.1";
+    transport.has_client_security = transport.has_server_security = true;
+    transport.client_security_protocol = transport.server_security_protocol = "TLS";
+    transport.client_security_version = transport.server_security_version = "1.2";
+    transport.endpoints = {{own.url, "allPurpose"}};
+    out.transports = {transport};
+
+    const auto exchange = [&](const std::string& name, bool business) {
+      cpa::DocExchange made;
+      made.id = prefix + "_DocExchange_" + name;
+      made.sender = made.receiver = binding(business && reliable);
+      return made;
+    };
+    out.doc_exchanges = {exchange("Msh", false), exchange("Action", true)};
+    return out;
+  }
+
+  cpa::Agreement agreement_;
+  PartySketch first_, second_;
+  cpa::Profile profile_ = cpa::Profile::osb_rm;
+  std::int64_t retries_ = 39;
+  Duration interval_ = std::chrono::hours(3);
+  Duration persist_ = std::chrono::hours(120);
+  bool sync_ = false;
+};
+
+}  // namespace schakel::testing
