@@ -49,6 +49,8 @@ inline constexpr std::size_t http_headers_max = 100;
 inline constexpr std::chrono::seconds tls_handshake_timeout{10};
 inline constexpr std::chrono::seconds http_header_timeout{10};
 inline constexpr std::chrono::seconds http_body_idle_timeout{30};
+inline constexpr std::chrono::seconds http_body_rate_grace{30};
+inline constexpr std::uint64_t http_body_bytes_per_second_min = 1 * KiB;
 inline constexpr std::chrono::seconds http_keep_alive_timeout{75};
 inline constexpr std::size_t http_connections_max = 10'000;
 inline constexpr std::size_t http_connections_per_address_max = 1'000;

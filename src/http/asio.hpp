@@ -13,3 +13,13 @@ template <class T = void>
 using Awaitable = asio::awaitable<T>;
 
 }  // namespace schakel::http
+
+// SCHAKEL_TRY and SCHAKEL_CHECK (base/result.hpp) for coroutines.
+#define SCHAKEL_CO_TRY(variable, expression)                                               \
+  auto SCHAKEL_JOIN(result_, __LINE__) = (expression);                                     \
+  if (!SCHAKEL_JOIN(result_, __LINE__)) co_return SCHAKEL_JOIN(result_, __LINE__).error(); \
+  variable = std::move(*SCHAKEL_JOIN(result_, __LINE__))
+#define SCHAKEL_CO_CHECK(expression)                                         \
+  do {                                                                       \
+    if (auto checked_ = (expression); !checked_) co_return checked_.error(); \
+  } while (false)

@@ -1,6 +1,7 @@
 // HTTP as values and streams: what handlers see and what clients send. No Beast type leaves http/*.cpp.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -43,6 +44,17 @@ class BodyReader {
   virtual Awaitable<Result<std::size_t>> read(std::span<char> buffer) = 0;
 };
 
+// Octets that are already here, as a stream.
+class StringReader final : public BodyReader {
+ public:
+  explicit StringReader(std::string bytes) : bytes_(std::move(bytes)) {}
+  Awaitable<Result<std::size_t>> read(std::span<char> buffer) override;
+
+ private:
+  std::string bytes_;
+  std::size_t position_ = 0;
+};
+
 // The whole body, at most `bytes_max` octets; "http.bodyTooLarge" above it.
 Awaitable<Result<std::string>> read_all(BodyReader&, std::size_t bytes_max);
 
@@ -74,12 +86,27 @@ struct Response {
 
 using Handler = std::function<Awaitable<Response>(Request&)>;
 
-// application/problem+json of README section 8. `title` is fixed per code (http/problem.cpp holds the table).
+// application/problem+json of README section 8. `title` is fixed per code (http/problem.cpp holds the table). `instance` is the request id
+// when that is a UUID, else a UUID made from it.
 struct FieldError {
   std::string in, location, code, detail;
 };
 Response problem(std::string_view code, std::string_view detail, const std::string& request_id, std::span<const FieldError> errors = {});
-// Status and title of a code; unknown codes are 500 "internal".
+// Status of a code: SEC.… and OIN.… reasons by their prefix; unknown codes are 500.
 unsigned status_of(std::string_view code);
+// Title of a code; unknown codes have that of "internal".
+std::string_view title_of(std::string_view code);
+
+// The version of our own APIs (REST-062).
+inline constexpr std::string_view api_version = "1.0.0";
+// Adds the headers that every response of our own APIs carries (rest-api.md 3.3, SEC-120, adapter.md 2.1.1). Headers that are there already
+// stay, so a resource that may be cached or a page with its own policy sets them first.
+void add_api_headers(Response&, const std::string& request_id);
+// A response of our own APIs with a JSON body.
+Response api_response(unsigned status, std::string json, const std::string& request_id);
+
+// 403 for a peer whose certificate cannot be used (security.md 3.1 step 6), or nothing when the peer may go on. `is_api`: with a problem
+// as body, else empty (ebMS2). A listener without client certificates has no peer and refuses nobody here.
+std::optional<Response> refuse_unusable_peer(const Request&, bool is_api);
 
 }  // namespace schakel::http
