@@ -1,6 +1,7 @@
 #include "base/bytes.hpp"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include <array>
 #include <cstdint>
@@ -166,6 +167,16 @@ Bytes sha256(BytesView in) {
 }
 std::string sha256_hex(BytesView in) {
   return to_hex(sha256(in));
+}
+
+Bytes hmac_sha256(BytesView key, BytesView text) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
+  unsigned length = 0;
+  const auto* octets = reinterpret_cast<const unsigned char*>(text.data());
+  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), octets, text.size(), out.data(), &length) == nullptr) {
+    throw std::runtime_error("HMAC-SHA256 is not available");
+  }
+  return {out.begin(), out.begin() + length};
 }
 
 bool constant_time_equal(BytesView a, BytesView b) {

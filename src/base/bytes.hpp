@@ -22,6 +22,8 @@ Result<Bytes> from_base64url(std::string_view);
 // SHA-256 of the octets: 32 bytes.
 Bytes sha256(BytesView);
 std::string sha256_hex(BytesView);
+// HMAC (RFC 2104) with SHA-256: 32 bytes.
+Bytes hmac_sha256(BytesView key, BytesView text);
 
 // SHA-256 of a stream.
 class Sha256 {
