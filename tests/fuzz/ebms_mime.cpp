@@ -1,4 +1,5 @@
-// The MIME reader: the first line of the input is the Content-Type, the rest the body, fed in pieces of uneven size. The result must not depend on the pieces.
+// The MIME reader: the first line of the input is the Content-Type, the rest the body, fed in pieces of uneven size. The result must not
+// depend on the pieces.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>

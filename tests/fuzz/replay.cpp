@@ -1,4 +1,5 @@
-// Runs a fuzz target over its corpus, and over each entry cut short and with single octets changed: a fixed, quick part of fuzzing for every test run.
+// Runs a fuzz target over its corpus, and over each entry cut short and with single octets changed: a fixed, quick part of fuzzing for
+// every test run.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -10,7 +11,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* octets, std::size_t si
 
 namespace {
 
-void feed(const std::string& input) { LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(input.data()), input.size()); }
+void feed(const std::string& input) {
+  LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(input.data()), input.size());
+}
 
 }  // namespace
 
