@@ -26,8 +26,9 @@
 #include "sql/database.hpp"
 
 namespace schakel::cpa {
-class Contracts;  // cpa/contracts.hpp: the loaded agreements, an immutable snapshot
-}
+class Contracts;        // cpa/contracts.hpp: the loaded agreements, an immutable snapshot
+struct LoadedContract;  // cpa/contracts.hpp
+}  // namespace schakel::cpa
 
 namespace schakel::ebms {
 
@@ -57,7 +58,19 @@ struct Answer {
 };
 
 // A message that passed every check that needs no database, or the answer that refuses it.
-struct Examined;  // msh.cpp
+struct Examined;  // examined.hpp
+
+// The answer to a request that MimeReader or the HTTP layer refused: `error.code` is one of the tokens of ebms.md 2.8 (500, or 415 for
+// CONTENT_TYPE_INVALID, with a SOAP Fault) or "http.bodyTooLarge" (413, empty). Anything else is 503.
+Answer refusal(const Error& error);
+// EB-014: 503, empty, Retry-After. What the endpoint answers when `receive` or the commit fails.
+Answer unavailable();
+// EB-004: the fault for a SOAPAction header that is absent or not ebXML; nullopt when it is right. `value`: as in the header.
+std::optional<Answer> check_soap_action(std::optional<std::string_view> value);
+
+class Signer;    // protection.hpp
+class Verifier;  // protection.hpp
+class Cipher;    // protection.hpp
 
 struct Settings {
   std::string node = "a";
@@ -132,14 +145,28 @@ class Msh {
     Log& log;
     Metrics& metrics;
     std::function<std::shared_ptr<const cpa::Contracts>()> contracts;
+    // ADP-204: the tenant that a TLS server name is bound to; absent or empty: To decides.
+    std::function<std::string(std::string_view host)> tenant_of_host = {};
+    // ADP-213: a suspended tenant receives 503 and sends nothing. Absent: none is.
+    std::function<bool(std::string_view tenant)> tenant_suspended = {};
+    // Absent: profiles that need them are neither sent nor received (protection.hpp).
+    std::shared_ptr<const Signer> signer = nullptr;
+    std::shared_ptr<const Verifier> verifier = nullptr;
+    std::shared_ptr<const Cipher> cipher = nullptr;
   };
   Msh(Settings, Dependencies);
   ~Msh();
 
+  // Actions of the contract that this Msh cannot carry, because their profile is signed or encrypted and the means are absent: refuse to
+  // activate such a contract.
+  std::vector<std::string> unprotected_actions(const cpa::LoadedContract&) const;
+
   // Steps 3 to 8 of ebms.md 3.4: everything that needs no stored state. Never fails: what is wrong is in the result. `host` is the SNI name
   // (ADP-204).
   std::shared_ptr<const Examined> examine(ReceivedRequest, const security::PeerIdentity*, std::string_view host) const;
-  // Steps 9 to 15 in a transaction. The Answer may leave only after the transaction is durable.
+  // Steps 9 to 15 in a transaction. The Answer may leave only after the transaction is durable. An Error means that nothing may be stored:
+  // roll back, answer `unavailable()`. Logs and counters are written inside the unit; a unit that the database runs again writes them
+  // again.
   Result<Answer> receive(sql::Transaction&, const Examined&) const;
   // An answer that needs no transaction (a fault, a 403), when there is one.
   static const Answer* immediate(const Examined&);
