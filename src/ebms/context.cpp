@@ -201,7 +201,7 @@ Result<> emit(sql::Transaction& tx, const Context& context, const Message& messa
   call.tenant = message.tenant;
   call.kind = "webhook.call";
   call.subject = event.id;
-  call.destination = "application:" + message.tenant;
+  call.destination = "";
   call.due = at;
   return exchange::add_work(tx, call);
 }
