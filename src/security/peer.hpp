@@ -21,6 +21,7 @@ struct PeerIdentity {
   std::string der;     // the certificate
   std::string policy;  // the OID that matched
   Instant not_after;
+  std::string environment;  // of the trust profile that accepted it: "production" or "test"
 };
 
 }  // namespace schakel::security

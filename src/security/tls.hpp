@@ -5,9 +5,7 @@
 // connection is dropped.
 #pragma once
 
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +13,7 @@
 
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "security/certificate.hpp"
 #include "security/peer.hpp"
 
 typedef struct ssl_ctx_st SSL_CTX;
@@ -35,20 +34,26 @@ struct TlsSettings {
   bool resumption = false;  // SEC-036
   bool require_client_certificate = true;
   std::vector<std::string> alpn = {"http/1.1"};
-  int peer_rsa_min = 2048;
+  int peer_rsa_min = 2048;        // SEC-011; the stricter of this and the trust store's own holds
+  bool send_anchor_names = true;  // SEC-042: false sends an empty list, for clients that choke on it
+  std::string ticket_secret;      // with resumption: 32 or more octets that all nodes share; empty: random, this node alone
 };
 
 // What a finished handshake proved; http/ asks for it with the SSL* of a connection.
 struct HandshakeResult {
   std::optional<PeerIdentity> peer;
   std::string version, cipher, group, sni;
+  std::string signature;               // what the peer signed the handshake with, "rsa_pss_rsae_sha256"-like name of OpenSSL: hash and type
+  bool extended_master_secret = true;  // SEC-035: false is a warning
+  bool resumed = false;
+  std::vector<Certificate> peer_chain;  // as verified, leaf first; empty without a client certificate
 };
 
 // A server side: certificates per host name (SNI), each with the trust store of its environment.
 class TlsServer {
  public:
   struct Identity {
-    std::vector<std::string> hosts;  // dNSNames served; empty: the default
+    std::vector<std::string> hosts{};  // dNSNames served; empty: the default
     std::shared_ptr<const KeyPair> key_pair;
     std::shared_ptr<TrustStore> trust;
     bool production = false;
@@ -63,7 +68,9 @@ class TlsServer {
   HandshakeResult result(SSL*) const;
   // Why a handshake failed: a SEC… reason for the audit log ("SEC.TLS.VERSIE", "SEC.PKI.INGETROKKEN", …).
   std::string failure_reason(SSL*) const;
-  // True when the peer's certificate of this connection has since been revoked or expired (SEC-028): http/ asks before each request.
+  // The same as a sentence for the log; names the certificate, never a secret.
+  std::string failure_detail(SSL*) const;
+  // False when the peer's certificate of this connection has since been revoked or expired (SEC-028): http/ asks before each request.
   bool still_valid(const PeerIdentity&) const;
 
  private:
@@ -83,6 +90,7 @@ class TlsClient {
   // After it: host name, EKU, policy, OIN. Error code "SEC.TLS.HOSTNAAM", "SEC.OIN…" — before the first octet of the request.
   Result<HandshakeResult> check(SSL*, const std::string& host, const std::string& expected_oin) const;
   std::string failure_reason(SSL*) const;
+  std::string failure_detail(SSL*) const;
   std::string identity_sha256() const;  // of our certificate: connections of different identities are never shared
 
  private:
