@@ -1,4 +1,6 @@
-// The one door to Asio: coroutines and executors for rooms that wait. Sockets, TLS and Beast stay inside http/*.cpp.
+// The one door to Asio: coroutines and executors for rooms that wait. Sockets and TLS stay inside http/*.cpp.
+//
+// g++ 12 miscompiles `co_await` inside ||, && and ?: (the coroutine's variables end up in the wrong place): give it a statement of its own.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

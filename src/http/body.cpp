@@ -2,8 +2,6 @@
 
 #include <cstring>
 
-#include "base/limits.hpp"
-
 namespace schakel::http {
 
 void InputBuffer::consume(std::size_t count) {
@@ -35,13 +33,6 @@ Error IncomingBody::failed(const char* code, const char* detail) {
   return fail(code, detail);
 }
 
-// SEC-117: the minimum rate holds after the grace period, over the time that we waited for the other side.
-bool IncomingBody::is_too_slow() const {
-  if (waited_ < limits::http_body_rate_grace) return false;
-  const auto seconds = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(waited_).count());
-  return received_ < seconds * limits::http_body_bytes_per_second_min;
-}
-
 // Octets from the buffer, else from the network; 0 at the end of the connection.
 Awaitable<Result<std::size_t>> IncomingBody::receive(std::span<char> out) {
   if (!buffer_.empty()) {
@@ -52,12 +43,11 @@ Awaitable<Result<std::size_t>> IncomingBody::receive(std::span<char> out) {
     co_return count;
   }
   const auto begin = std::chrono::steady_clock::now();
-  stream_.set_deadline(std::min(begin + pace_.idle_timeout, pace_.deadline));
-  if (continue_due_) {
-    continue_due_ = false;
-    if (co_await stream_.write("HTTP/1.1 100 Continue\r\n\r\n") != Io::ok)
+  if (std::exchange(continue_due_, false)) {
+    if (co_await stream_.write("HTTP/1.1 100 Continue\r\n\r\n", {}, pace_.idle_timeout) != Io::ok)
       co_return failed("http.bodyTruncated", "The other side closed the connection.");
   }
+  stream_.set_deadline(std::min<Stream::Time>(begin + pace_.idle_timeout, pace_.deadline));
   const auto transfer = co_await stream_.read_some(out);
   waited_ += std::chrono::steady_clock::now() - begin;
   if (transfer.status == Io::ok) co_return transfer.bytes;
@@ -100,14 +90,14 @@ Awaitable<Result<std::size_t>> IncomingBody::read_chunked(std::span<char> out) {
       buffer_.append(after);
     }
     if (finished_ || step->body_bytes > 0) co_return step->body_bytes;
-    if (is_too_slow()) co_return failed("http.bodyTimeout", "The body comes too slowly.");
+    if (is_below_minimum_rate(received_, waited_)) co_return failed("http.bodyTimeout", "The body comes too slowly.");
   }
 }
 
 Awaitable<Result<std::size_t>> IncomingBody::read(std::span<char> out) {
   if (!failure_.empty()) co_return fail(failure_, "The body failed before.");
   if (finished_ || out.empty()) co_return std::size_t{0};
-  if (is_too_slow()) co_return failed("http.bodyTimeout", "The body comes too slowly.");
+  if (is_below_minimum_rate(received_, waited_)) co_return failed("http.bodyTimeout", "The body comes too slowly.");
   if (framing_.chunked) co_return co_await read_chunked(out);
   co_return co_await read_sized(out);
 }

@@ -60,7 +60,6 @@ class IncomingBody final : public BodyReader {
   Awaitable<Result<std::size_t>> read_sized(std::span<char> buffer);
   Awaitable<Result<std::size_t>> read_chunked(std::span<char> buffer);
   Error failed(const char* code, const char* detail);
-  bool is_too_slow() const;
 
   Stream& stream_;
   InputBuffer& buffer_;

@@ -5,7 +5,9 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/log.hpp"
 #include "base/metrics.hpp"
@@ -20,18 +22,20 @@ namespace schakel::http {
 
 struct ClientRequest {
   std::string method = "POST";
-  std::string url;  // absolute, http or https
-  Headers headers;
-  std::string body;                                     // when `stream` is empty
-  std::function<std::unique_ptr<BodyReader>()> stream;  // made anew for each connection attempt
+  std::string url{};  // absolute, http or https
+  Headers headers{};
+  std::string body{};                                     // when `stream` is empty
+  std::function<std::unique_ptr<BodyReader>()> stream{};  // made anew for each connection attempt
   std::uint64_t stream_bytes = 0;
-  std::shared_ptr<security::TlsClient> tls;  // identity, anchors and checks; required for https
-  std::string expected_oin;                  // SEC-016; empty: any
-  std::chrono::milliseconds connect_timeout{30'000};
-  std::chrono::milliseconds response_timeout{30'000};
+  std::shared_ptr<security::TlsClient> tls{};          // identity, anchors and checks; required for https
+  std::string expected_oin{};                          // SEC-016; empty: any
+  std::chrono::milliseconds connect_timeout{30'000};   // name, connection and TLS handshake together
+  std::chrono::milliseconds response_timeout{30'000};  // from the last octet of the request to the last of the answer
   std::size_t response_bytes_max = 1024 * 1024;
-  bool guard_address = false;                 // ADP-108: refuse private and special addresses after resolution
-  std::vector<std::string> allowed_networks;  // exceptions to guard_address, CIDR
+  bool cut_response = false;                    // a longer answer is cut at response_bytes_max instead of "transport.tooLarge"
+  bool guard_address = false;                   // ADP-108: refuse private and special addresses after resolution
+  std::vector<std::string> allowed_networks{};  // exceptions to guard_address, CIDR
+  std::optional<std::string> proxy{};           // instead of Options::proxy; "" for none
 };
 
 struct ClientResponse {
@@ -40,20 +44,26 @@ struct ClientResponse {
   std::string body;
 };
 
-// Errors: code "transport.dns|connect|tls|timeout|closed|invalid|blockedAddress|tooLarge"; `location` is "before" when no octet of the
-// request body was written yet and "after" when the whole request was (possibly delivered, EB ebms.md 3.3). TLS refusals carry the SEC…
-// code in `detail`; permanent ones (SEC.PKI.VERLOPEN, INGETROKKEN, SEC.TLS.HOSTNAAM, SEC.OIN.…) have code "transport.tlsRefused".
+// Errors: code "transport.dns|connect|tls|timeout|closed|invalid|blockedAddress|tooLarge|proxy", or what the request's stream gave.
+// `location` is "after" when the whole request was written (possibly delivered, ebms.md 3.3) and "before" when it was not, so that the
+// other side cannot have all of it. TLS refusals begin `detail` with the SEC… reason; permanent ones (SEC.PKI.VERLOPEN, INGETROKKEN,
+// SEC.TLS.HOSTNAAM, SEC.OIN.…) have code "transport.tlsRefused".
 class Client {
  public:
   struct Options {
     std::size_t idle_connections_per_destination = 8;
-    std::chrono::seconds idle_timeout{50};
+    std::chrono::milliseconds idle_timeout{50'000};  // below the keep-alive time of common servers, our own included
     std::chrono::seconds connection_age_max{3600};
+    std::string proxy{};                  // ADP-908: "http://host:port", reached with CONNECT; empty: none
+    std::vector<std::string> no_proxy{};  // hosts, ".suffixes", networks
   };
   Client(asio::any_io_executor, Options, const Clock&, Log&, Metrics&);
-  ~Client();
+  ~Client();  // closes idle connections; running requests go on
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
 
-  // A kept-alive connection that turns out closed before any octet was written is replaced once (EB-104); nothing else is retried.
+  // A kept-alive connection that turns out closed before any octet was written is replaced once (EB-104); nothing else is retried. Safe
+  // from every thread; goes on on the caller's executor.
   Awaitable<Result<ClientResponse>> send(ClientRequest);
   void close_idle();
 

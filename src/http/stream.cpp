@@ -215,7 +215,7 @@ Awaitable<Transfer> Stream::read_some(std::span<char> buffer) {
   }
 }
 
-Awaitable<Io> Stream::write(BytesView first, BytesView second) {
+Awaitable<Io> Stream::write(BytesView first, BytesView second, std::chrono::milliseconds idle) {
   std::string joined;
   if (ssl_ != nullptr && !first.empty() && !second.empty() && first.size() + second.size() <= joined_bytes_max) {
     joined.reserve(first.size() + second.size());
@@ -223,18 +223,36 @@ Awaitable<Io> Stream::write(BytesView first, BytesView second) {
     first = joined;
     second = {};
   }
+  std::chrono::steady_clock::duration waited{0};
+  std::uint64_t written = 0;
   while (!first.empty() || !second.empty()) {
     const auto attempt = try_write(first, second);
     if (attempt.need != Need::nothing) {
-      if (const Io waited = co_await wait(attempt.need); waited != Io::ok) co_return waited;
+      if (is_below_minimum_rate(written, waited)) co_return Io::timeout;
+      const auto begin = std::chrono::steady_clock::now();
+      set_deadline(begin + idle);
+      if (const Io outcome = co_await wait(attempt.need); outcome != Io::ok) co_return outcome;
+      waited += std::chrono::steady_clock::now() - begin;
       continue;
     }
     if (attempt.transfer.status != Io::ok) co_return Io::failed;
     const std::size_t from_first = std::min(first.size(), attempt.transfer.bytes);
     first.remove_prefix(from_first);
     second.remove_prefix(attempt.transfer.bytes - from_first);
+    written += attempt.transfer.bytes;
+    bytes_written_ += attempt.transfer.bytes;
   }
   co_return Io::ok;
+}
+
+bool is_below_minimum_rate(std::uint64_t bytes, std::chrono::steady_clock::duration waited) {
+  if (waited < limits::http_body_rate_grace) return false;
+  const auto seconds = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(waited).count());
+  return bytes < seconds * limits::http_body_bytes_per_second_min;
+}
+
+std::uint64_t Stream::tls_bytes_received() const {
+  return ssl_ == nullptr ? 0 : BIO_number_read(SSL_get_rbio(ssl_));
 }
 
 Awaitable<Io> Stream::wait_readable() {
@@ -274,9 +292,10 @@ Awaitable<> Stream::linger() {
     const auto count = ::recv(socket_.native_handle(), discarded.data(), discarded.size(), MSG_DONTWAIT);
     if (count > 0) {
       total += static_cast<std::size_t>(count);
-    } else if (count == 0 || errno != EAGAIN || co_await wait(Need::read) != Io::ok) {
-      break;
+      continue;
     }
+    if (count == 0 || errno != EAGAIN) break;
+    if (const Io outcome = co_await wait(Need::read); outcome != Io::ok) break;
   }
 }
 

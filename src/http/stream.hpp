@@ -28,6 +28,9 @@ struct Transfer {
   std::size_t bytes = 0;
 };
 
+// SEC-117: 1 KiB/s, after a grace period, over the time that we waited for the other side.
+bool is_below_minimum_rate(std::uint64_t bytes, std::chrono::steady_clock::duration waited);
+
 class Stream : public std::enable_shared_from_this<Stream> {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -50,9 +53,13 @@ class Stream : public std::enable_shared_from_this<Stream> {
   Awaitable<Io> handshake();
   // At least one octet, or another status than ok.
   Awaitable<Transfer> read_some(std::span<char> buffer);
-  Awaitable<Io> write(BytesView first, BytesView second = {});
+  // Waits at most `idle` for the other side to take something, and not at all for one that takes less than the minimum rate of SEC-117.
+  Awaitable<Io> write(BytesView first, BytesView second, std::chrono::milliseconds idle);
   // Until there is something to read; needs no buffer.
   Awaitable<Io> wait_readable();
+  std::uint64_t bytes_written() const { return bytes_written_; }
+  // Octets that came in so far, TLS only.
+  std::uint64_t tls_bytes_received() const;
   // True when the other side closed or sent something unasked: an idle client connection that is no longer usable.
   bool is_stale();
 
@@ -83,6 +90,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
   SSL* ssl_ = nullptr;
   Time deadline_ = Time::max();
   Time armed_for_ = Time::max();
+  std::uint64_t bytes_written_ = 0;
   bool timer_armed_ = false;
   bool waiting_ = false;
   bool expired_ = false;

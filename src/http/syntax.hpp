@@ -3,7 +3,7 @@
 // There is one parser: what is refused here is never seen by a handler, and what a handler sees was parsed here, so two readings of one
 // message cannot differ. Errors have the code that the problem table (http/problem.cpp) gives a status: "request.invalid" 400,
 // "request.uriTooLong" 414, "request.headersTooLarge" 431, "request.methodNotAllowed" 405, "request.mediaType" 415,
-// "request.expectation" 417, "request.version" 505, "notFound" 404. Every one of them ends the connection except the last.
+// "request.expectation" 417, "request.version" 505, "notFound" 404. Every one of them ends the connection.
 #pragma once
 
 #include <cstdint>
