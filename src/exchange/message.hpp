@@ -139,6 +139,7 @@ struct Work {
   Instant due;
   std::int64_t attempts = 0;
   std::string parameters;  // JSON, small
+  bool probe = false;      // claimed as the probe of an open circuit: when it fails at transport, no attempt is counted (ADP-704)
 };
 
 enum class ContractState { draft, validated, active, suspended, expired, retired };

@@ -74,7 +74,7 @@ Result<std::optional<Signal>> find_response_to(sql::Transaction& tx, std::string
   return first(
       tx.query("SELECT id, tenant, direction, contract_id, cpa_id, party, action, message_id, ref_to_message_id, message, root, at, "
                "send_until, keep_until, answered_at, answer, "
-               "answer_timestamp, error FROM signals WHERE message = $1 AND tenant = $2 AND direction = 'outbound' AND action IN "
+               "answer_timestamp, error FROM signals WHERE message = $1 AND message <> '' AND tenant = $2 AND direction = 'outbound' AND action IN "
                "('Acknowledgment', 'MessageError') ORDER BY at LIMIT 1",
                {message, tenant}));
 }

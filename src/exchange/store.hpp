@@ -1,9 +1,11 @@
 // The store: what lives in the database, as functions over a Transaction. No function here decides anything; rules live in the protocol
 // rooms.
 //
-// Every function can fail with the codes of sql::Transaction. Rows carry the tenant, and every read is filtered by it.
+// Every function can fail with the codes of sql::Transaction. Rows carry the tenant, and every read is filtered by it. In a writing unit
+// the find_ functions lock the rows that they return (PostgreSQL; SQLite runs one unit at a time), so read-then-change is safe on both.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <span>
@@ -21,8 +23,10 @@ namespace schakel::exchange {
 std::span<const sql::Migration> migrations();
 
 // --- messages -------------------------------------------------------------------------------------------------------------------
+// "storage.conflict" when an outbound message_id exists already (EB-232); the unit has then failed.
 Result<> insert_message(sql::Transaction&, const Message&, std::span<const Payload>);
-// Writes every column but id, tenant, direction, root.
+// Writes what happens to a message: state, times, counters, errors, flags, labels, header hash. What it is (ids, parties, service,
+// contract, conversation, persist_until, root) is written once, by insert_message.
 Result<> update_message(sql::Transaction&, const Message&);
 // Without `root` unless asked: it is the only large column.
 enum class WithRoot { no, yes };
@@ -64,16 +68,24 @@ Result<> set_first_answer(sql::Transaction&, const DuplicateKey&, BytesView resp
 Result<std::int64_t> purge_duplicate_keys(sql::Transaction&, Instant now, std::int64_t limit);
 
 // --- trail (hash-chained per tenant, adapter.md 2.6) ----------------------------------------------------------------------------
-// The chain is sealed in the same transaction (one row per tenant holds seq and hash).
+// Events get their place in the chain (seq, hash) from the sealer, within 5 s (docs/decisions/0002-trail-sealing.md). Texts are cut to 500
+// (detail) and 255 characters and made valid UTF-8. "storage.failed" when a type is not in the closed list.
 Result<> append_trail(sql::Transaction&, std::string_view tenant, std::string_view node, std::span<const TrailEvent>);
+// Seals at most `limit` events of all tenants, oldest first; gives how many. Call it every second, and again while it gives `limit`. On
+// PostgreSQL one sealer works at a time; a second one gets 0.
+Result<std::int64_t> seal_trail(sql::Transaction&, std::int64_t limit);
 struct SealedTrailEvent {
-  TrailEvent event;
-  std::string node, previous_hash, hash;
+  TrailEvent event;                       // seq 0: not sealed yet
+  std::string node, previous_hash, hash;  // hex; empty until sealed
 };
+// The text that is hashed: all members but `hash`, by RFC 8785.
+std::string canonical_trail_event(std::string_view tenant, const SealedTrailEvent&);
 Result<std::vector<SealedTrailEvent>> trail_of(sql::Transaction&, std::string_view tenant, std::string_view message);
 struct ChainVerdict {
-  std::int64_t events = 0;
-  std::optional<std::int64_t> first_break;  // seq
+  std::int64_t events = 0;                  // sealed and verified
+  std::optional<std::int64_t> first_break;  // seq: changed, missing, or cut off at the end
+  std::int64_t unsealed = 0;                // younger than the last seal
+  std::optional<Instant> sealed_until;      // time of the last event verified
 };
 Result<ChainVerdict> verify_trail(sql::Transaction&, std::string_view tenant);
 
@@ -87,6 +99,7 @@ struct ApplicationEvent {
 Result<> insert_event(sql::Transaction&, const ApplicationEvent&);
 Result<std::vector<ApplicationEvent>> unprocessed_events(sql::Transaction&, std::string_view tenant, std::int64_t limit);
 Result<std::optional<ApplicationEvent>> find_event(sql::Transaction&, std::string_view tenant, std::string_view id);
+// False: no such event that still waits.
 Result<bool> mark_event_processed(sql::Transaction&, std::string_view tenant, std::string_view id);
 
 // --- work (design: every promise is a row) ---------------------------------------------------------------------------------------
@@ -96,8 +109,10 @@ struct Claimer {
   std::string node;
   std::int64_t epoch = 0;
 };
-// Claims due rows: at most `limit`, fairly over (tenant, destination): at most `per_destination` of one destination, rows of closed
-// circuits only, oldest due first. FOR UPDATE SKIP LOCKED on PostgreSQL.
+// Claims due rows: at most `limit`, fairly over tenants and destinations, oldest due first. Of one destination at most `per_destination`
+// rows are held by this node at once (rows without a destination are local work and have no such cap). Of an open circuit nothing is
+// claimed but one row each 60 s, marked `probe` (ADP-704). FOR UPDATE SKIP LOCKED on PostgreSQL. "node.leaseLost" when the claimer holds no
+// live lease.
 Result<std::vector<Work>> claim_work(sql::Transaction&, const Claimer&, Instant now, std::int64_t limit, std::int64_t per_destination);
 // Ends a claimed row, or puts it back with a new due time. "work.lost" when the claim is no longer ours (fencing, adapter.md 3.11).
 Result<> finish_work(sql::Transaction&, const Claimer&, std::string_view work_id);
@@ -106,11 +121,13 @@ Result<> reschedule_work(sql::Transaction&, const Claimer&, const Work&);  // du
 Result<> cancel_work(sql::Transaction&, std::string_view kind, std::string_view subject);
 // Makes a row due now (retryNow). False when there is none.
 Result<bool> hasten_work(sql::Transaction&, std::string_view kind, std::string_view subject, Instant now);
-// When the next row is due; nullopt: none waits.
+// When the next row can be claimed, circuits considered; nullopt: none waits. It may lie in the past when a destination is at its cap.
 Result<std::optional<Instant>> next_due(sql::Transaction&);
 Result<std::int64_t> release_claims_of(sql::Transaction&, std::string_view node, std::int64_t below_epoch);
 
 // Circuits per destination (ADP-704): opens after 5 transport failures in a row, a probe each 60 s.
+inline constexpr std::int64_t circuit_failures_max = 5;
+inline constexpr std::chrono::seconds circuit_probe_interval{60};
 Result<> record_outcome(sql::Transaction&, std::string_view destination, bool transport_ok, Instant now);
 struct Circuit {
   std::string destination;
@@ -120,10 +137,18 @@ struct Circuit {
 Result<std::vector<Circuit>> circuits(sql::Transaction&);
 
 // --- node lease (adapter.md 3.11) --------------------------------------------------------------------------------------------------
-// Takes or renews the lease of `node`; "node.nameInUse" when a live process has the name. Frees what dead nodes held.
+// A node renews every 5 s; one that did not for 15 s is dead and all that it held is free at once.
+inline constexpr std::chrono::seconds node_heartbeat{5};
+inline constexpr std::chrono::seconds node_lease{15};
+// Takes the lease of `node` with a new epoch; "node.nameInUse" when a live process has the name. Frees what dead nodes held.
 Result<Claimer> take_node_lease(sql::Transaction&, std::string_view node, Instant now);
+// "node.leaseLost" when it was not renewed in time: end all attempts and take a new lease. Also frees what dead nodes held.
 Result<> renew_node_lease(sql::Transaction&, const Claimer&, Instant now);
+// "node.leaseLost" when the lease is not live: for a commit that must not be made by a node that was given up (fencing).
+Result<> check_node_lease(sql::Transaction&, const Claimer&, Instant now);
 Result<> release_node_lease(sql::Transaction&, const Claimer&);
+// False: no such node.
+Result<bool> set_draining(sql::Transaction&, std::string_view node, bool draining);
 struct Node {
   std::string name;
   std::int64_t epoch = 0;
@@ -133,8 +158,11 @@ struct Node {
 Result<std::vector<Node>> nodes(sql::Transaction&);
 
 // --- contracts, documents ------------------------------------------------------------------------------------------------------------
+// "storage.conflict" when the id, or the name within (tenant, kind), exists.
 Result<> insert_contract(sql::Transaction&, const Contract&);
-Result<> update_contract(sql::Transaction&, const Contract&);  // keeps the former document in contract_history when it differs
+// `version` is the one that was read: the row gets version + 1; "version.conflict" when somebody else changed it since (412). Keeps the
+// former document in contract_history when the digest differs.
+Result<> update_contract(sql::Transaction&, const Contract&);
 Result<> delete_contract(sql::Transaction&, std::string_view tenant, std::string_view id);
 Result<std::optional<Contract>> find_contract(sql::Transaction&, std::string_view tenant, std::string_view id);
 Result<std::optional<Contract>> find_contract_by_name(sql::Transaction&, std::string_view tenant, std::string_view kind,
@@ -142,7 +170,8 @@ Result<std::optional<Contract>> find_contract_by_name(sql::Transaction&, std::st
 Result<std::vector<Contract>> all_contracts(sql::Transaction&, std::string_view kind);  // every tenant: for the index in memory
 Result<std::int64_t> contract_history_count(sql::Transaction&, std::string_view tenant, std::string_view id);
 
-Result<> put_document(sql::Transaction&, const Document&);  // by (tenant, kind, key)
+// By (tenant, kind, key): a new row gets version 1, an existing one keeps its id and gets version + 1.
+Result<> put_document(sql::Transaction&, const Document&);
 Result<std::optional<Document>> find_document(sql::Transaction&, std::string_view tenant, std::string_view kind, std::string_view id);
 Result<std::vector<Document>> documents(sql::Transaction&, std::string_view tenant, std::string_view kind);
 Result<std::vector<Document>> all_documents(sql::Transaction&, std::string_view kind);
@@ -163,8 +192,12 @@ Result<std::optional<StoredAnswer>> take_idempotency_key(sql::Transaction&, std:
 Result<> store_answer(sql::Transaction&, std::string_view tenant, std::string_view key, std::string_view path, const StoredAnswer&);
 
 // --- audit log (security.md 2.9), CRLs ---------------------------------------------------------------------------------------------------
-// One JSON record per entry, chained like the trail.
+// One JSON record (an object without fractions) per entry, sealed like the trail; `tenant` is empty for what concerns the installation.
 Result<> append_audit(sql::Transaction&, std::string_view tenant, std::string_view node, Instant at, std::string_view record_json);
+Result<std::int64_t> seal_audit(sql::Transaction&, std::int64_t limit);
+Result<ChainVerdict> verify_audit(sql::Transaction&, std::string_view tenant);
+// Sealed records in order, with seq, at, node, tenant, previousHash and hash added. What was written in the last second may not be sealed
+// yet.
 Result<std::vector<std::string>> audit_events(sql::Transaction&, std::string_view tenant, std::int64_t after_seq, std::int64_t limit);
 
 }  // namespace schakel::exchange

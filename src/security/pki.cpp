@@ -141,7 +141,10 @@ Result<TestAuthority> read_authority(const json& entry, const std::filesystem::p
   SCHAKEL_TRY(auto key, parse_private_key(key_text));
   OPENSSL_cleanse(key_text.data(), key_text.size());
   if (!matches(key.get(), certificate)) return fail("SEC.SLEUTEL.MISMATCH", "the key of " + id + " does not belong to its certificate");
-  SCHAKEL_TRY(auto crl, read_file(folder / "crl" / (id + ".crl")));
+  Bytes crl;
+  if (const auto path = folder / "crl" / (id + ".crl"); std::filesystem::exists(path)) {
+    SCHAKEL_TRY(crl, read_file(path));
+  }
   TestAuthority authority{.id = id,
                           .issuer_id = entry.at("issuer"),
                           .certificate = std::move(certificate),
@@ -256,9 +259,11 @@ Result<> TestPki::State::add_issuer_extensions(Extensions& extensions, const Tes
 }
 
 Result<TestAuthority> TestPki::State::make_authority(const std::string& id, const std::string& name, const TestAuthority* issuer,
-                                                     Instant now) const {
+                                                     Instant now, PrivateKey key) const {
   const bool g1 = id.starts_with("g1"), is_tsp = id.find("-tsp") != std::string::npos;
-  SCHAKEL_TRY(auto key, new_key(authority_bits()));
+  if (key == nullptr) {
+    SCHAKEL_TRY(key, new_key(authority_bits()));
+  }
   CertificatePlan plan;
   plan.subject = {{"C", "NL", V_ASN1_PRINTABLESTRING},
                   {"O", is_tsp ? "Schakel TEST TSP - not for Production use" : "Schakel TEST PKI - not for Production use"}};
@@ -340,7 +345,8 @@ Result<TestPki> TestPki::init(TestPkiOptions options, Instant now) {
 Result<> TestPki::renew_crls(Instant now, Duration life, std::string_view authority) {
   bool found = authority.empty();
   for (auto& candidate : state_->authorities) {
-    if (!authority.empty() && candidate.id != authority) continue;
+    // The lists of the bad set are bad on purpose.
+    if (authority.empty() ? !candidate.listed : candidate.id != authority) continue;
     found = true;
     SCHAKEL_CHECK(state_->sign_crl(candidate, now, life));
   }
@@ -551,7 +557,7 @@ Result<> TestPki::save(const std::string& directory) const {
     SCHAKEL_CHECK(write_private_file(base + ".key", key));
     SCHAKEL_CHECK(write_public_file(base + ".cer", authority.certificate->der));
     SCHAKEL_CHECK(write_public_file(base + ".pem", authority.certificate.pem()));
-    SCHAKEL_CHECK(write_public_file(folder / "crl" / (authority.id + ".crl"), authority.crl));
+    if (!authority.crl.empty()) SCHAKEL_CHECK(write_public_file(folder / "crl" / (authority.id + ".crl"), authority.crl));
   }
   SCHAKEL_CHECK(write_public_file(folder / "anchors.pem", anchors_pem()));
   SCHAKEL_CHECK(write_public_file(folder / "intermediates.pem", intermediates_pem()));

@@ -29,7 +29,9 @@ struct TestPki::State {
   const TestAuthority* find(std::string_view id) const { return const_cast<State*>(this)->find(id); }
 
   Result<> add_tree(std::string_view generation, std::span<const std::string_view, 3> names, Instant now);
-  Result<TestAuthority> make_authority(const std::string& id, const std::string& name, const TestAuthority* issuer, Instant now) const;
+  // `key`: empty makes a new one.
+  Result<TestAuthority> make_authority(const std::string& id, const std::string& name, const TestAuthority* issuer, Instant now,
+                                       PrivateKey key = {}) const;
   Result<> sign_crl(TestAuthority&, Instant now, Duration life) const;
   // Extensions of a CA or leaf that depend on its issuer only.
   Result<> add_issuer_extensions(Extensions&, const TestAuthority& issuer) const;

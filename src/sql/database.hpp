@@ -85,19 +85,32 @@ using Rows = std::vector<Row>;
 using Params = std::initializer_list<Param>;
 
 // Error codes of every call: "storage.unavailable" (lost, locked, full: try later), "storage.conflict" (unique or foreign key),
-// "storage.failed" (a fault in our SQL).
+// "storage.failed" (a fault in our SQL). After the first failed statement every further call of the unit fails with the same error, on both
+// databases, and so does the unit: return the error, do not work around it.
+//
+// Isolation: SQLite runs one unit at a time. PostgreSQL runs units of several writers at once, READ COMMITTED: a unit that reads a row to
+// change it takes the row's lock while it reads (`for_update`), or changes it in one statement.
 class Transaction {
  public:
   virtual ~Transaction() = default;
-  // `sql` must be a string literal or outlive the database: prepared statements are kept by its text.
+  // Prepared statements are kept by the text of `sql`; texts that are put together must come in few forms (values are parameters, never
+  // text). Text parameters hold no NUL.
   virtual Result<Rows> query(std::string_view sql, std::span<const Param> params) = 0;
   // Rows changed.
   virtual Result<std::int64_t> execute(std::string_view sql, std::span<const Param> params) = 0;
+  // `execute` for a caller that needs no count: PostgreSQL is not waited for. A failure shows at a later call or when the unit ends.
+  virtual Result<> post(std::string_view sql, std::span<const Param> params) = 0;
 
   Result<Rows> query(std::string_view sql, Params params = {}) { return query(sql, std::span(params.begin(), params.size())); }
   Result<std::int64_t> execute(std::string_view sql, Params params = {}) { return execute(sql, std::span(params.begin(), params.size())); }
+  Result<> post(std::string_view sql, Params params = {}) { return post(sql, std::span(params.begin(), params.size())); }
+
   // True on PostgreSQL: for the few places where the texts must differ (FOR UPDATE SKIP LOCKED).
   virtual bool is_postgres() const = 0;
+  // True in a unit of submit_read.
+  virtual bool is_read_only() const = 0;
+  // True where a read must lock what it will change: a writing unit on PostgreSQL.
+  bool for_update() const { return is_postgres() && !is_read_only(); }
 };
 
 using Unit = std::function<Result<>(Transaction&)>;
@@ -108,19 +121,20 @@ class Database {
   virtual ~Database() = default;
 
   // Runs `unit` in a group commit; `done` is called once, on a database thread, after the commit is durable or with the error.
-  // "storage.unavailable" at once when limits::commit_queue_max units wait.
+  // "storage.unavailable" at once, on the caller's thread, when limits::commit_queue_max units wait or after stop(). No lock is held while
+  // `done` runs.
   virtual void submit(Unit unit, Completion done) = 0;
   // Runs `unit` on a reader connection in a read-only snapshot; `done` as above. Reads never wait for writes.
   virtual void submit_read(Unit unit, Completion done) = 0;
 
-  // The same, blocking the caller: for start-up, tools and tests, never on an I/O thread.
+  // The same, blocking the caller: for start-up, tools and tests, never on an I/O thread or inside a unit or completion.
   Result<> commit(Unit unit);
   Result<> read(Unit unit);
 
   virtual bool is_postgres() const = 0;
   // True while the last contact with the database succeeded (for /health/ready).
   virtual bool available() const = 0;
-  // Ends the threads after the units that were submitted; later submits fail with "storage.unavailable".
+  // Ends the threads after the units that were submitted; later submits fail with "storage.unavailable". The destructor stops too.
   virtual void stop() = 0;
 };
 
@@ -132,17 +146,22 @@ struct DatabaseOptions {
 // Opens and checks the database; does not migrate. Errors: "storage.unavailable", "config.invalid".
 Result<std::unique_ptr<Database>> open(const DatabaseOptions&, Log&, Metrics&);
 
-// Migrations: an ordered list of texts, run once each under a lock, recorded in the table schema_version.
+// Migrations: an ordered list of texts, run once each under a lock, recorded in the table schema_version. A schema newer than the list is
+// left alone.
 struct Migration {
   std::int64_t version;
   std::string_view name;
-  std::string_view sql;           // statements separated by ';'; the same text on both databases unless…
-  std::string_view sql_postgres;  // …this is not empty
+  std::string_view
+      sql;  // statements separated by ';' (a literal may hold one). PostgreSQL gets the same text through `postgres_text`, unless…
+  std::string_view sql_postgres = {};  // …this is not empty
 };
 struct SchemaState {
   std::int64_t current;  // 0: empty database
   std::int64_t newest;   // the newest this program knows
 };
+// The only differences between the two dialects in a schema: BLOB -> BYTEA; INTEGER PRIMARY KEY (SQLite counts up) -> BIGINT GENERATED
+// ALWAYS AS IDENTITY PRIMARY KEY.
+std::string postgres_text(std::string_view sqlite_text);
 Result<SchemaState> migrate(Database&, std::span<const Migration>);
 Result<SchemaState> schema_state(Database&, std::span<const Migration>);
 
