@@ -78,24 +78,27 @@ struct CertificateMapping {
 class Contracts {
  public:
   Contracts(std::vector<LoadedContract>, std::vector<UrlMapping>, std::vector<CertificateMapping>, std::vector<Mandate>);
+  Contracts(const Contracts&) = delete;
+  Contracts& operator=(const Contracts&) = delete;
 
-  // By the header's CPAId, byte-exact, in the tenant; with `tenant` empty over all tenants (ADP-204: then To decides).
+  // By the header's CPAId, byte-exact, over all tenants (ADP-204: then To decides); within one tenant.
   std::vector<const LoadedContract*> by_cpa_id(std::string_view cpa_id) const;
   const LoadedContract* find(std::string_view tenant, std::string_view cpa_id) const;
   const LoadedContract* by_id(std::string_view tenant, std::string_view contract_id) const;
   std::span<const LoadedContract> all() const { return contracts_; }
 
-  // cpa.md 3.5. Errors: contract.unknown, contract.suspended, contract.notYetValid, contract.expired, contract.actionNotAllowed,
-  // contract.ambiguous.
+  // cpa.md 3.5. Empty fields of Wanted match everything. Errors: contract.unknown, contract.suspended, contract.notYetValid,
+  // contract.expired, contract.actionNotAllowed, contract.ambiguous (its location lists the candidates' ids, separated by commas).
   struct Wanted {
     std::string_view tenant, contract_id, cpa_id, from_oin, from_party_id, from_role, to_oin, to_party_id, to_role, service, service_type,
         action;
     std::string_view former_cpa_id;  // of the conversation or the message referred to
+    bool prefer_newest = false;      // ADP-305: the tenant wants the latest Start instead of contract.ambiguous
   };
   Result<const LoadedContract*> select(const Wanted&, Instant now) const;
 
   // Business message (ebms.md 3.1): nullopt when role+service+action are no CanSend of the sender or no CanReceive of the receiver (check
-  // 7).
+  // 7). Names compare exactly; an empty role matches every role (whether one must be there is check 3).
   static std::optional<Channels> channels(const LoadedContract&, int sender_party, std::string_view from_role, std::string_view to_role,
                                           std::string_view service, std::string_view service_type, std::string_view action);
   // Signal (cpa.md 3.4): default or override channels of both.
@@ -121,12 +124,21 @@ class Contracts {
   static TimeVerdict time_rule(const LoadedContract&, Instant timestamp, Instant receipt, const Reliability&, bool reliable);
 
  private:
+  using Index = std::unordered_multimap<std::string, const LoadedContract*>;
+  void index(const LoadedContract&);
+  // The contracts that could carry a message, before state and time: from the narrowest index that Wanted allows.
+  std::vector<const LoadedContract*> possible(const Wanted&) const;
+  Error why_none(const Wanted&, const std::vector<const LoadedContract*>& possible, Instant now) const;
+
   std::vector<LoadedContract> contracts_;
-  std::unordered_multimap<std::string, std::size_t> by_cpa_id_;
-  std::unordered_multimap<std::string, std::size_t> by_action_;  // tenant|from|to|service|action
-  std::vector<UrlMapping> url_mappings_;
-  std::vector<CertificateMapping> certificate_mappings_;
-  std::vector<Mandate> mandates_;
+  Index by_cpa_id_;
+  Index by_id_;
+  Index by_partner_;  // tenant, partner's PartyId or OIN, service, action; also with service and action empty
+  Index by_action_;   // tenant, service, action
+  std::unordered_map<std::string, std::string> url_mappings_;    // tenant, CPAId or empty, source
+  std::unordered_map<std::string, Bytes> certificate_mappings_;  // tenant, CPAId or empty, issuer, serial
+  std::unordered_map<std::string, std::size_t> mapped_tenants_;  // tenants that have certificate mappings
+  std::unordered_multimap<std::string, Mandate> mandates_;       // tenant, mandator, mandatary
 };
 
 }  // namespace schakel::cpa

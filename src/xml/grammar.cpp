@@ -278,6 +278,7 @@ class Grammar::Walk {
       if (counts[i] < owner.children[i].min) add(element, "the element " + std::string(owner.children[i].name) + " is missing");
     }
     if (total < owner.children_min) add(element, "an element is missing");
+    if (owner.children_max >= 0 && total > owner.children_max) add(element, "too many elements");
     std::reverse(pending_.begin() + static_cast<std::ptrdiff_t>(first_pushed), pending_.end());
   }
 

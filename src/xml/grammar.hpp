@@ -72,6 +72,7 @@ struct ElementRule {
   std::string_view parent = {};  // when one name has several models: the local name of the parent this one belongs to
   int children_min = 0;          // with any_order: children at least, of whatever rule
   bool mixed = false;            // text of type `text` among the children
+  int children_max = -1;         // with any_order: children at most; -1: unbounded
 };
 
 class Grammar {

@@ -176,7 +176,7 @@ bool is_uri(std::string_view text) {
   if (text.empty() || is_plain_uri(text)) return true;
   std::string tamed(text);
   for (char& c : tamed) {
-    if (c < 32 || c == 127 || std::string_view("<>\"{}|\\^`").find(c) != std::string_view::npos) c = '_';
+    if (c <= 32 || c == 127 || std::string_view("<>\"{}|\\^`").find(c) != std::string_view::npos) c = '_';
   }
   const xmlURIPtr uri = xmlParseURI(tamed.c_str());
   if (uri == nullptr) return false;
