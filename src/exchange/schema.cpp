@@ -90,6 +90,7 @@ CREATE TABLE events (
   processed BIGINT NOT NULL
 );
 CREATE INDEX events_waiting ON events (tenant, position) WHERE processed = 0;
+CREATE INDEX events_of_message ON events (message) WHERE processed = 0;
 CREATE INDEX events_processed ON events (at) WHERE processed = 1;
 
 CREATE TABLE work (

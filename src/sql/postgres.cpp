@@ -79,6 +79,20 @@ std::optional<Row::Value> column_value(const PGresult* result, int row, int colu
   }
 }
 
+// The highest N of $N outside of literals.
+std::size_t parameters_in(std::string_view sql) {
+  std::size_t highest = 0;
+  bool in_literal = false;
+  for (std::size_t i = 0; i < sql.size(); ++i) {
+    if (sql[i] == '\'') in_literal = !in_literal;
+    if (sql[i] != '$' || in_literal) continue;
+    std::size_t number = 0;
+    std::from_chars(sql.data() + i + 1, sql.data() + sql.size(), number);
+    highest = std::max(highest, number);
+  }
+  return highest;
+}
+
 Oid type_of(const Param::Value& value) {
   if (std::holds_alternative<std::int64_t>(value)) return int8_oid;
   if (std::holds_alternative<std::string_view>(value)) return text_oid;
@@ -178,10 +192,14 @@ Error PostgresConnection::broken() {
   return set_fault(Fault::lost, fail("storage.unavailable", "PostgreSQL: " + first_line(PQerrorMessage(connection_))));
 }
 
+Error PostgresConnection::wrong_count() {
+  return set_fault(Fault::statement, fail("storage.failed", "wrong number of parameters"));
+}
+
 Error PostgresConnection::failure(const pg_result* result) {
   const char* field = PQresultErrorField(result, PG_DIAG_SQLSTATE);
   const std::string_view state = field ? field : "";
-  if (state.empty() || PQstatus(connection_) == CONNECTION_BAD || starts_with_any(state, {"08", "57P"})) return broken();
+  if (state.empty() || PQstatus(connection_) == CONNECTION_BAD || starts_with_any(state, {"080", "57P"})) return broken();
   const char* constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
   if (state == "40001" || state == "40P01")
     return set_fault(Fault::again, fail("storage.unavailable", "PostgreSQL: serialisation failure or deadlock"));
@@ -201,7 +219,8 @@ Result<const PostgresConnection::Statement*> PostgresConnection::prepare(std::st
     SCHAKEL_CHECK(send("DEALLOCATE ALL", {}));
     statements_.clear();
   }
-  Statement statement{"s" + std::to_string(++statements_made_)};
+  Statement statement{"s" + std::to_string(++statements_made_), parameters_in(sql)};
+  if (params.size() != statement.params) return wrong_count();
   std::vector<Oid> types;
   types.reserve(params.size());
   for (const Param& param : params) types.push_back(type_of(param.value()));
@@ -214,6 +233,7 @@ Result<const PostgresConnection::Statement*> PostgresConnection::prepare(std::st
 Result<> PostgresConnection::send(std::string_view sql, std::span<const Param> params) {
   if (fault() != Fault::none) return fault_error();
   SCHAKEL_TRY(const Statement* statement, prepare(sql, params));
+  if (params.size() != statement->params) return wrong_count();
   const BoundParams bound(params);
   if (PQsendQueryPrepared(connection_, statement->name.c_str(), static_cast<int>(params.size()), bound.values(), bound.lengths(),
                           bound.formats(), 1) != 1)

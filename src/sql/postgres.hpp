@@ -45,6 +45,7 @@ class PostgresConnection final : public Connection {
  private:
   struct Statement {
     std::string name;
+    std::size_t params = 0;  // the highest N of $N
   };
   // What the pipeline still owes us an answer to, in order.
   struct Pending {
@@ -61,6 +62,7 @@ class PostgresConnection final : public Connection {
   Result<Answer> flush();
   Result<Answer> ask(std::string_view sql, std::span<const Param> params);
   Error failure(const pg_result*);
+  Error wrong_count();
   Error broken();
 
   pg_conn* connection_;
