@@ -92,6 +92,13 @@ CREATE TABLE events (
 CREATE INDEX events_waiting ON events (tenant, position) WHERE processed = 0;
 CREATE INDEX events_of_message ON events (message) WHERE processed = 0;
 CREATE INDEX events_processed ON events (at) WHERE processed = 1;
+CREATE INDEX events_of_message ON events (message) WHERE processed = 0;
+
+CREATE TABLE queue_entries (
+  message TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, queue TEXT NOT NULL, available_at BIGINT NOT NULL, receipt TEXT, deliveries BIGINT NOT NULL
+);
+CREATE INDEX queue_entries_available ON queue_entries (tenant, queue, available_at);
+CREATE UNIQUE INDEX queue_entries_receipt ON queue_entries (receipt) WHERE receipt IS NOT NULL;
 
 CREATE TABLE work (
   id TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, destination TEXT NOT NULL, lane TEXT NOT NULL, due BIGINT NOT NULL,
