@@ -13,7 +13,7 @@ constexpr std::array prefixes = {
     OinPrefix{"00000005", "vrij", OinKind::unknown, OinDigits::unassigned},
     OinPrefix{"00000006", "Logius OIN Hoofdnummer", OinKind::main, OinDigits::nine},
     OinPrefix{"00000007", "BRIN", OinKind::register_only, OinDigits::nine_or_letters},
-    OinPrefix{"00000008", "Buitenlandse nummers", OinKind::main, OinDigits::nine},
+    OinPrefix{"00000008", "Buitenlandse nummers", OinKind::sub, OinDigits::nine},
     OinPrefix{"00000009", "UZI", OinKind::register_only, OinDigits::nine_or_letters},
     OinPrefix{"00000010", "TRR-BD", OinKind::main, OinDigits::nine},
     OinPrefix{"00000011", "Dezi zorgverzekeraars", OinKind::register_only, OinDigits::nine_or_letters},

@@ -51,7 +51,7 @@ Finding grade_policy(const Certificate& certificate, Usage usage, TrustProfile p
 void grade_names(const Certificate& certificate, std::vector<Finding>& findings) {
   if (certificate->dns_names.empty()) findings.push_back(wrong("SEC-015", "SEC.TLS.HOSTNAAM", "a server certificate without dNSName"));
   for (const auto& odd : certificate->odd_names)
-    findings.push_back(fine("SEC-015", "alternative name that is never matched: " + for_log(odd), Grade::insufficient));
+    findings.push_back(fine("SEC-015", "alternative name that is never matched: " + for_log(odd), Grade::phase_out));
   if (certificate->odd_names.empty() && !certificate->dns_names.empty())
     findings.push_back(fine("SEC-015", std::to_string(certificate->dns_names.size()) + " dNSNames"));
 }
