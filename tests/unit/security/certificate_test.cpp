@@ -41,9 +41,18 @@ TEST(OinInCertificate, IsReadExactly) {
       {"multi-valued RDN", {{"O", "A"}, {"CN", "B"}, {"serialNumber", oin, V_ASN1_PRINTABLESTRING, true}}, oin, ""},
       {"none", {{"O", "A"}, {"CN", oin}}, "", "SEC.OIN.ONTBREEKT"},
       {"in OU and organizationIdentifier only", {{"O", "A"}, {"OU", oin}, {"2.5.4.97", oin}}, "", "SEC.OIN.ONTBREEKT"},
-      {"twice, different", {{"O", "A"}, {"serialNumber", oin, V_ASN1_PRINTABLESTRING}, {"serialNumber", "00000099000000002000", V_ASN1_PRINTABLESTRING}}, "", "SEC.OIN.MEERVOUDIG"},
-      {"twice, equal", {{"O", "A"}, {"serialNumber", oin, V_ASN1_PRINTABLESTRING}, {"serialNumber", oin, V_ASN1_PRINTABLESTRING}}, "", "SEC.OIN.MEERVOUDIG"},
-      {"twice in one RDN", {{"O", "A"}, {"serialNumber", oin, V_ASN1_PRINTABLESTRING}, {"serialNumber", "00000099000000002000", V_ASN1_PRINTABLESTRING, true}}, "", "SEC.OIN.MEERVOUDIG"},
+      {"twice, different",
+       {{"O", "A"}, {"serialNumber", oin, V_ASN1_PRINTABLESTRING}, {"serialNumber", "00000099000000002000", V_ASN1_PRINTABLESTRING}},
+       "",
+       "SEC.OIN.MEERVOUDIG"},
+      {"twice, equal",
+       {{"O", "A"}, {"serialNumber", oin, V_ASN1_PRINTABLESTRING}, {"serialNumber", oin, V_ASN1_PRINTABLESTRING}},
+       "",
+       "SEC.OIN.MEERVOUDIG"},
+      {"twice in one RDN",
+       {{"O", "A"}, {"serialNumber", oin, V_ASN1_PRINTABLESTRING}, {"serialNumber", "00000099000000002000", V_ASN1_PRINTABLESTRING, true}},
+       "",
+       "SEC.OIN.MEERVOUDIG"},
       {"IA5String", {{"O", "A"}, {"serialNumber", oin, V_ASN1_IA5STRING}}, "", "SEC.OIN.ONGELDIG"},
       {"T61String", {{"O", "A"}, {"serialNumber", oin, V_ASN1_T61STRING}}, "", "SEC.OIN.ONGELDIG"},
       {"19 digits", {{"O", "A"}, {"serialNumber", oin.substr(1), V_ASN1_PRINTABLESTRING}}, "", "SEC.OIN.ONGELDIG"},
@@ -128,7 +137,8 @@ TEST(HostName, MatchesADnsNameOnlyAndExactly) {
 
 TEST(HostName, IsLettersDigitsHyphensAndDots) {
   for (const auto* name : {"localhost", "a.b", "a-b.c1", "1a.test", "xn--p1ai"}) EXPECT_TRUE(security::is_host_name(name)) << name;
-  for (const auto* name : {"", ".", "a..b", "-a.b", "a-.b", "a.b-", "*.b", "a_b.c", "127.0.0.1", "[::1]", "::1", "a.b.", "a b", "a.123"}) EXPECT_FALSE(security::is_host_name(name)) << name;
+  for (const auto* name : {"", ".", "a..b", "-a.b", "a-.b", "a.b-", "*.b", "a_b.c", "127.0.0.1", "[::1]", "::1", "a.b.", "a b", "a.123"})
+    EXPECT_FALSE(security::is_host_name(name)) << name;
   EXPECT_FALSE(security::is_host_name(std::string(64, 'a') + ".nl"));
   EXPECT_FALSE(security::is_host_name(std::string("a\0b", 3)));
 }

@@ -14,7 +14,9 @@ inline KeyShelf& shelf() {
   static KeyShelf keys;
   return keys;
 }
-inline security::PrivateKey rsa(int bits = 2048) { return shelf().take(bits).value(); }
+inline security::PrivateKey rsa(int bits = 2048) {
+  return shelf().take(bits).value();
+}
 
 struct AuthorityPlan {
   std::string name = "Test CA TEST";
@@ -44,7 +46,10 @@ class OwnAuthority {
 
   security::Certificate leaf(const LeafWishes& wishes = {}, EVP_PKEY* leaf_key = nullptr) const {
     security::CertificatePlan plan;
-    plan.subject = wishes.subject.empty() ? security::Name{{"C", "NL", V_ASN1_PRINTABLESTRING}, {"O", "Gemeente TEST"}, {"CN", "TEST"}, {"serialNumber", wishes.oin, V_ASN1_PRINTABLESTRING}}
+    plan.subject = wishes.subject.empty() ? security::Name{{"C", "NL", V_ASN1_PRINTABLESTRING},
+                                                           {"O", "Gemeente TEST"},
+                                                           {"CN", "TEST"},
+                                                           {"serialNumber", wishes.oin, V_ASN1_PRINTABLESTRING}}
                                           : wishes.subject;
     plan.issuer_der = certificate->subject_der;
     static const auto shared_key = rsa(3072);
@@ -71,7 +76,9 @@ class OwnAuthority {
             .number = number,
             .entries = {}};
   }
-  Bytes crl(const security::CrlPlan& plan) const { return security::issue_crl(plan, key.get(), security::SigningScheme::pkcs1_sha256).value(); }
+  Bytes crl(const security::CrlPlan& plan) const {
+    return security::issue_crl(plan, key.get(), security::SigningScheme::pkcs1_sha256).value();
+  }
   Bytes crl(std::uint64_t number = 1) const { return crl(crl_plan(number)); }
 
   security::PrivateKey key;
@@ -85,7 +92,10 @@ class OwnAuthority {
     plan.not_before = now_ - std::chrono::days(1);
     plan.not_after = now_ + std::chrono::days(365);
     auto& extensions = plan.extensions;
-    extensions.add(NID_basic_constraints, "critical,CA:TRUE" + (wishes.path_length < 0 ? std::string{} : ",pathlen:" + std::to_string(wishes.path_length))).value();
+    extensions
+        .add(NID_basic_constraints,
+             "critical,CA:TRUE" + (wishes.path_length < 0 ? std::string{} : ",pathlen:" + std::to_string(wishes.path_length)))
+        .value();
     extensions.add(NID_key_usage, wishes.key_usage).value();
     if (!wishes.extended_key_usage.empty()) extensions.add(NID_ext_key_usage, wishes.extended_key_usage).value();
     if (!wishes.policies.empty()) extensions.add_policies(wishes.policies).value();
