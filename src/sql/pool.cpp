@@ -13,6 +13,9 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr std::chrono::seconds ping_interval{2};
 // After a failed connect, units fail at once for this long instead of each waiting for a connect of its own.
 constexpr std::chrono::milliseconds reconnect_pause{500};
+// The loser of a deadlock waits before it runs again, longer each time: PostgreSQL lets a transaction that asks at once take the freed row
+// before the one that waited for it wakes up, and the two would only meet again.
+constexpr std::chrono::milliseconds rerun_pause{20};
 // A group that meets serialisation failures or lost connections is run this often in all.
 constexpr int group_runs_max = 5;
 
@@ -97,6 +100,8 @@ class Pool::Worker final : private CommitSteps {
     }
     const GroupEnd end = run_group(*connection_, jobs, results, *this);
     if (end != GroupEnd::settled) pool_.reruns_.add();
+    conflicts_ = end == GroupEnd::again ? conflicts_ + 1 : 0;
+    if (conflicts_ > 0) std::this_thread::sleep_for(rerun_pause * conflicts_);
     return end;
   }
 
@@ -133,6 +138,7 @@ class Pool::Worker final : private CommitSteps {
   Connection::Access access_;
   std::unique_ptr<Connection> connection_;
   SteadyClock::time_point connect_after_{};
+  int conflicts_ = 0;  // in a row
 };
 
 Pool::Pool(Layout layout, Connector connect, std::unique_ptr<Connection> first, Log& log, Metrics& metrics)
