@@ -92,7 +92,6 @@ CREATE TABLE events (
 CREATE INDEX events_waiting ON events (tenant, position) WHERE processed = 0;
 CREATE INDEX events_of_message ON events (message) WHERE processed = 0;
 CREATE INDEX events_processed ON events (at) WHERE processed = 1;
-CREATE INDEX events_of_message ON events (message) WHERE processed = 0;
 
 CREATE TABLE queue_entries (
   message TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, queue TEXT NOT NULL, available_at BIGINT NOT NULL, receipt TEXT, deliveries BIGINT NOT NULL
