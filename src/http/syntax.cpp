@@ -275,6 +275,12 @@ Result<> check_partial_head(BytesView received) {
   return {};
 }
 
+Result<std::vector<FieldView>> parse_header_block(BytesView block) {
+  SCHAKEL_TRY(auto fields, parse_fields(block));
+  if (!block.empty()) return invalid("Octets follow the header.");
+  return fields;
+}
+
 Result<RequestHead> parse_request_head(BytesView bytes) {
   RequestHead head;
   BytesView rest = bytes;

@@ -60,6 +60,9 @@ struct ResponseHead {
 // Error "transport.invalid".
 Result<ResponseHead> parse_response_head(BytesView head);
 
+// Header lines up to and with the empty line that ends them, nothing after it. Errors as for a request head.
+Result<std::vector<FieldView>> parse_header_block(BytesView);
+
 // A request target in origin form, decoded. Path tricks never reach a handler: dot segments, empty segments, encoded slashes and
 // back-slashes are "notFound"; another form, bad percent-encoding, control characters and invalid UTF-8 are "request.invalid".
 struct Target {

@@ -35,9 +35,10 @@ bool ends_in_number(std::string_view host) {
 
 Result<> check_name(std::string_view host) {
   if (host.empty() || host.size() > host_bytes_max) return invalid("The host of the URL is not valid.");
+  const auto written = host;
   if (host.back() == '.') host.remove_suffix(1);
   if (ends_in_number(host)) {
-    if (parse_address(host)) return {};
+    if (parse_address(written)) return {};
     return invalid("The host of the URL is a number that is no strict IPv4 address.");
   }
   while (true) {
