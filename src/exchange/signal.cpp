@@ -36,13 +36,12 @@ Result<std::optional<Signal>> first(Result<sql::Rows> rows) {
 }  // namespace
 
 Result<> insert_signal(sql::Transaction& tx, const Signal& s) {
-  SCHAKEL_CHECK(
-      tx.execute("INSERT INTO signals (id, tenant, direction, contract_id, cpa_id, party, action, message_id, ref_to_message_id, message, "
-                 "root, at, send_until, keep_until, answered_at, answer, "
-                 "answer_timestamp, error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
-                 {s.id, s.tenant, to_string(s.direction), s.contract_id, s.cpa_id, s.party, s.action, s.message_id, s.ref_to_message_id,
-                  s.message, sql::Blob{s.root}, s.at, s.send_until, s.keep_until, s.answered_at, s.answer, s.answer_timestamp, s.error}));
-  return {};
+  return tx.post(
+      "INSERT INTO signals (id, tenant, direction, contract_id, cpa_id, party, action, message_id, ref_to_message_id, message, "
+      "root, at, send_until, keep_until, answered_at, answer, "
+      "answer_timestamp, error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+      {s.id, s.tenant, to_string(s.direction), s.contract_id, s.cpa_id, s.party, s.action, s.message_id, s.ref_to_message_id, s.message,
+       sql::Blob{s.root}, s.at, s.send_until, s.keep_until, s.answered_at, s.answer, s.answer_timestamp, s.error});
 }
 
 Result<std::optional<Signal>> find_signal(sql::Transaction& tx, std::string_view tenant, std::string_view id) {
@@ -71,12 +70,12 @@ Result<bool> has_inbound_signal(sql::Transaction& tx, std::string_view tenant, s
 }
 
 Result<std::optional<Signal>> find_response_to(sql::Transaction& tx, std::string_view tenant, std::string_view message) {
-  return first(
-      tx.query("SELECT id, tenant, direction, contract_id, cpa_id, party, action, message_id, ref_to_message_id, message, root, at, "
-               "send_until, keep_until, answered_at, answer, "
-               "answer_timestamp, error FROM signals WHERE message = $1 AND message <> '' AND tenant = $2 AND direction = 'outbound' AND action IN "
-               "('Acknowledgment', 'MessageError') ORDER BY at LIMIT 1",
-               {message, tenant}));
+  return first(tx.query(
+      "SELECT id, tenant, direction, contract_id, cpa_id, party, action, message_id, ref_to_message_id, message, root, at, "
+      "send_until, keep_until, answered_at, answer, "
+      "answer_timestamp, error FROM signals WHERE message = $1 AND message <> '' AND tenant = $2 AND direction = 'outbound' AND action IN "
+      "('Acknowledgment', 'MessageError') ORDER BY at LIMIT 1",
+      {message, tenant}));
 }
 
 Result<> set_signal_answer(sql::Transaction& tx, const Signal& s) {

@@ -1,0 +1,318 @@
+// Msh::receive: steps 9 to 15 of ebms.md 3.4, inside the unit that makes them durable.
+#include <nlohmann/json.hpp>
+
+#include "ebms/examined.hpp"
+#include "ebms/msh_state.hpp"
+#include "exchange/blob.hpp"
+
+namespace schakel::ebms {
+
+namespace {
+
+using exchange::FirstAnswer;
+using exchange::Message;
+using exchange::State;
+
+class Receiver {
+ public:
+  Receiver(const Context& context, sql::Transaction& tx, const Examined& e) : context_(context), tx_(tx), e_(e) {}
+
+  Result<Answer> run() {
+    if (e_.unauthorised) return refuse_stranger();
+    if (e_.envelope.header.is_signal()) return receive_signal();
+    return receive_message();
+  }
+
+ private:
+  Answer accepted() const {
+    Answer answer;
+    answer.status = context_.settings.accept_status;
+    return answer;
+  }
+
+  // SENDER_NOT_AUTHORIZED: an audit record and a counter, never a Message (README section 4).
+  Result<Answer> refuse_stranger() {
+    const MessageHeader& header = e_.envelope.header;
+    const nlohmann::json record{{"type", "ebms.senderRefused"},
+                                {"reason", e_.unauthorised->location},
+                                {"peerOin", e_.peer_oin},
+                                {"peerCertificateSha256", e_.peer_sha256},
+                                {"cpaId", for_log(header.cpa_id)},
+                                {"messageId", for_log(header.message_id)},
+                                {"from", header.from.ids.empty() ? std::string() : for_log(header.from.ids.front().value)}};
+    SCHAKEL_CHECK(exchange::append_audit(tx_, e_.contract->row.tenant, context_.settings.node, e_.at, record.dump()));
+    context_.count_error(e_.contract->row.tenant, "partner", e_.unauthorised->code);
+    context_.deps.log.warning(
+        "ebms.senderRefused",
+        {{"messageId", header.message_id}, {"cpaId", header.cpa_id}, {"peerOin", e_.peer_oin}, {"reason", e_.unauthorised->location}});
+    return fault_answer(*e_.unauthorised);
+  }
+
+  // --- business messages -----------------------------------------------------------------------------------------------------------
+  Result<Answer> receive_message() {
+    if (e_.eliminate_duplicates) {
+      SCHAKEL_TRY(const auto first,
+                  exchange::take_duplicate_key(tx_, e_.key, FirstAnswer{e_.message.id, e_.message.header_hash, {}}, e_.keep_key_until));
+      if (first) return first->header_hash == e_.message.header_hash ? repeat(*first) : refuse_reuse();
+    }
+    // An Error rolls everything back, the key too: a later repetition is new again.
+    if (e_.suspended) return fail("contract.suspended", "the contract or its tenant is suspended");
+    if (e_.undecidable) return fail("ebms.undecidable", "the message cannot be verified or decrypted now");
+    SCHAKEL_TRY(const auto failure, stored_failure());
+    return failure ? refuse(*failure) : accept();
+  }
+
+  // Rows 8 and 29 look at the store; they stand between the rows that do not.
+  Result<std::optional<Failure>> stored_failure() {
+    const int row = e_.failure ? e_.failure->row : 1000;
+    const MessageHeader& header = e_.envelope.header;
+    if (row > 8 && e_.contract->settings.strict_ref_to_message_id && !header.ref_to_message_id.empty()) {
+      SCHAKEL_TRY(const bool known, is_known(header.ref_to_message_id));
+      if (!known) return std::optional<Failure>(unknown_reference());
+    }
+    const cpa::Agreement& agreement = e_.contract->agreement;
+    if (row > 18 && (agreement.invocation_limit || agreement.concurrent_conversations)) {
+      SCHAKEL_TRY(const auto counts, exchange::count_conversations(tx_, e_.message.tenant, e_.message.contract_id, header.conversation_id));
+      const bool too_many = agreement.invocation_limit && counts.others >= *agreement.invocation_limit;
+      const bool too_many_open = agreement.concurrent_conversations && counts.others_open >= *agreement.concurrent_conversations;
+      if (!counts.known && (too_many || too_many_open)) return std::optional<Failure>(conversation_limit());
+    }
+    return e_.failure;
+  }
+
+  Result<bool> is_known(std::string_view message_id) {
+    SCHAKEL_TRY(const auto sent, exchange::find_outbound(tx_, message_id));
+    if (sent && sent->tenant == e_.message.tenant) return true;
+    SCHAKEL_TRY(const auto received, exchange::find_inbound(tx_, e_.message.tenant, message_id));
+    return !received.empty();
+  }
+
+  // EB-108: the first answer again, octet for octet; or one made now when there was none.
+  Result<Answer> repeat(const FirstAnswer& first) {
+    SCHAKEL_TRY(auto message, exchange::find_message(tx_, e_.message.tenant, first.message));
+    TrailWriter trail(context_, e_.at);
+    add_peer(trail.add(first.message, "duplicateReceived"));
+    SCHAKEL_CHECK(trail.write(tx_, e_.message.tenant));
+    if (message) {
+      ++message->duplicate_count;
+      SCHAKEL_CHECK(exchange::update_message(tx_, *message));
+    }
+    SCHAKEL_CHECK(drop_all_blobs());
+    context_.deps.metrics.counter("duplicates_total", "Repetitions of a message", {{"tenant", e_.message.tenant}, {"protocol", "ebms"}})
+        .add();
+    log("ebms.duplicate", {});
+    SCHAKEL_TRY(auto response, exchange::find_response_to(tx_, e_.message.tenant, first.message));
+    const bool make = !response && e_.response && e_.response->action == "Acknowledgment";
+    if (!response && !make) return accepted();
+    if (make) {
+      response = e_.response;
+      response->message = first.message;
+      SCHAKEL_CHECK(exchange::insert_signal(tx_, *response));
+    }
+    if (e_.synchronous) return signal_answer(response->root);
+    SCHAKEL_TRY(const bool waiting, exchange::hasten_work(tx_, "ebms.signal", response->id, e_.at));
+    if (!waiting)
+      SCHAKEL_CHECK(add_signal_work(tx_, context_, *e_.contracts, *e_.contract, e_.sender_party, *response, "ebms.signal", e_.at));
+    return accepted();
+  }
+
+  // EB-110: not stored as a message; the partner hears it, and so does the operator.
+  Result<Answer> refuse_reuse() {
+    const Failure failure = id_reused();
+    SCHAKEL_CHECK(drop_all_blobs());
+    context_.count_error(e_.message.tenant, "partner", failure.error_code);
+    context_.deps.log.error(
+        "ebms.messageIdReused",
+        {{"messageId", e_.message.message_id}, {"cpaId", e_.message.cpa_id}, {"peerOin", e_.peer_oin}, {"tenant", e_.message.tenant}});
+    SCHAKEL_TRY(exchange::Signal signal, outbound_signal(context_, *e_.contract, e_.sender_party,
+                                                         message_error(context_, *e_.contract, e_.envelope.header, failure, e_.at), e_.at));
+    signal.send_until = e_.envelope.header.time_to_live;
+    return respond(signal);
+  }
+
+  Result<Answer> refuse(const Failure& failure) {
+    Message message = e_.message;
+    message.state = State::refused;
+    message.state_reason = failure.error_code;
+    message.final_at = e_.at;
+    message.last_error = exchange::LastError{failure.error_code, failure.description + " " + failure.location, "partner", e_.at};
+    std::vector<exchange::Payload> payloads = e_.payloads;
+    for (exchange::Payload& payload : payloads) {  // EB-138: hashes stay, octets go
+      payload.blob.clear();
+      payload.purged = true;
+    }
+    SCHAKEL_CHECK(exchange::insert_message(tx_, message, payloads));
+    SCHAKEL_CHECK(drop_all_blobs());
+    TrailWriter trail(context_, e_.at);
+    add_peer(trail.add(message.id, "received"));
+    trail.add(message.id, "rejected", failure.error_code, failure.description + " " + failure.location);
+    SCHAKEL_CHECK(trail.write(tx_, message.tenant));
+    context_.count_message(message, "refused");
+    context_.count_error(message.tenant, "partner", failure.error_code);
+    log("ebms.refused", failure.error_code);
+    // Rows that were found in the store have no answer made before.
+    if (e_.failure && e_.response && e_.failure->row == failure.row) return respond(*e_.response);
+    SCHAKEL_TRY(exchange::Signal signal, outbound_signal(context_, *e_.contract, e_.sender_party,
+                                                         message_error(context_, *e_.contract, e_.envelope.header, failure, e_.at), e_.at));
+    signal.message = message.id;
+    signal.keep_until = e_.keep_key_until;
+    signal.send_until = e_.envelope.header.time_to_live;
+    return respond(signal);
+  }
+
+  Result<Answer> accept() {
+    Message message = e_.message;
+    if (!e_.eliminate_duplicates) {  // EB-093
+      SCHAKEL_TRY(const auto earlier, exchange::find_inbound(tx_, message.tenant, message.message_id));
+      for (const Message& other : earlier)
+        if (other.cpa_id == message.cpa_id && other.from.party_id == message.from.party_id &&
+            other.from.party_id_type == message.from.party_id_type && other.state != State::refused)
+          message.possible_duplicate = true;
+    }
+    std::int64_t bytes = 0;
+    for (std::size_t i = 0; i < e_.payloads.size(); ++i) {
+      const Part& part = e_.request.parts[e_.payload_parts[i]];
+      bytes += part.size;
+      if (part.blob.empty() && !part.octets.empty()) SCHAKEL_CHECK(exchange::write_chunk(tx_, e_.payloads[i].blob, 0, part.octets, e_.at));
+    }
+    SCHAKEL_CHECK(exchange::insert_message(tx_, message, e_.payloads));
+    for (const std::string& blob : e_.dropped_blobs) SCHAKEL_CHECK(exchange::delete_blob(tx_, blob));
+    TrailWriter trail(context_, e_.at);
+    exchange::TrailEvent& received = trail.add(message.id, "received", {}, message.possible_duplicate ? "possibleDuplicate" : "");
+    received.bytes = bytes;
+    add_peer(received);
+    trail.add(message.id, "stored");
+    if (e_.response) trail.add(message.id, "replied").wire_id = e_.response->message_id;
+    SCHAKEL_CHECK(trail.write(tx_, message.tenant));
+    SCHAKEL_CHECK(
+        emit(tx_, context_, message, "message.received", message.possible_duplicate ? R"({"possibleDuplicate":true})" : "{}", e_.at));
+    SCHAKEL_CHECK(offer(message));
+    if (e_.envelope.acknowledgment || e_.envelope.error_list) SCHAKEL_CHECK(apply_bundled());
+    context_.count_message(message, "accepted");
+    log("ebms.received", {}, bytes);
+    if (!e_.response) return accepted();
+    return respond(*e_.response);
+  }
+
+  Result<> offer(const Message& message) {
+    exchange::Work work;
+    work.id = context_.new_id(e_.at);
+    work.tenant = message.tenant;
+    work.kind = "message.offer";
+    work.subject = message.id;
+    work.due = e_.at;
+    return exchange::add_work(tx_, work);
+  }
+
+  // 3.6: forbidden by KV, tolerated after the whole message passed.
+  Result<> apply_bundled() {
+    context_.deps.log.warning("ebms.profileDeviation",
+                              {{"messageId", e_.message.message_id}, {"detail", "a signal stands in a business message"}});
+    if (e_.envelope.acknowledgment) return apply_acknowledgment(tx_, context_, e_.origin(), e_.envelope, {});
+    return {};
+  }
+
+  // --- signals -----------------------------------------------------------------------------------------------------------------------
+  Result<Answer> receive_signal() {
+    const std::string& action = e_.envelope.header.action;
+    SCHAKEL_CHECK(drop_all_blobs());
+    if (action == "Ping" || action == "StatusRequest") {
+      if (e_.suspended) return fail("contract.suspended", "the contract or its tenant is suspended");
+      return action == "Ping" ? answer_ping() : answer_status_request();
+    }
+    log("ebms.signal", action);
+    if (action == "Acknowledgment") SCHAKEL_CHECK(apply_acknowledgment(tx_, context_, e_.origin(), e_.envelope, e_.request.root));
+    if (action == "MessageError") SCHAKEL_CHECK(apply_message_error(tx_, context_, e_.origin(), e_.envelope, e_.request.root));
+    if (action == "Pong" || action == "StatusResponse") SCHAKEL_CHECK(apply_signal_response(tx_, context_, e_.origin(), e_.envelope));
+    return accepted();
+  }
+
+  // EB-180.
+  Result<Answer> answer_ping() {
+    log("ebms.ping", {});
+    return reply(reply_to(context_, *e_.contract, e_.envelope.header, "Pong", e_.at));
+  }
+
+  // EB-182, 3.10.
+  Result<Answer> answer_status_request() {
+    const std::string& wanted = e_.envelope.status_request->ref_to_message_id;
+    StatusResponse status{"NotRecognized", wanted, std::nullopt};
+    SCHAKEL_TRY(const auto messages, exchange::find_inbound(tx_, e_.contract->row.tenant, wanted));
+    const exchange::Party requester = message_party(e_.sender(), {});
+    for (const Message& message : messages) {
+      const bool own = message.cpa_id == e_.contract->agreement.cpa_id && message.from.party_id == requester.party_id &&
+                       message.from.party_id_type == requester.party_id_type;
+      if (!own) {
+        if (status.message_status == "NotRecognized") status.message_status = "UnAuthorized";
+        continue;
+      }
+      const bool processed = message.state == State::processed || message.state == State::rejected;
+      status.message_status = processed ? "Processed" : message.state == State::forwarded ? "Forwarded" : "Received";
+      status.timestamp = message.received_at;
+      break;
+    }
+    log("ebms.statusRequest", status.message_status);
+    Envelope out = reply_to(context_, *e_.contract, e_.envelope.header, "StatusResponse", e_.at);
+    out.status_response = std::move(status);
+    return reply(out);
+  }
+
+  // A Pong or StatusResponse that nobody waits for after 30 s is not worth a second post (EB-181).
+  Result<Answer> reply(const Envelope& envelope) {
+    SCHAKEL_TRY(exchange::Signal signal, outbound_signal(context_, *e_.contract, e_.sender_party, envelope, e_.at));
+    signal.send_until = e_.at + std::chrono::seconds(30);
+    signal.keep_until = e_.at + std::chrono::days(1);
+    return respond(signal);
+  }
+
+  // --- both --------------------------------------------------------------------------------------------------------------------------
+  // Stores the signal and sends it on the connection or by work.
+  Result<Answer> respond(const exchange::Signal& signal) {
+    SCHAKEL_CHECK(exchange::insert_signal(tx_, signal));
+    if (e_.synchronous) return signal_answer(signal.root);
+    SCHAKEL_CHECK(add_signal_work(tx_, context_, *e_.contracts, *e_.contract, e_.sender_party, signal, "ebms.signal", e_.at));
+    return accepted();
+  }
+
+  Result<> drop_all_blobs() {
+    for (const Part& part : e_.request.parts)
+      if (!part.blob.empty()) SCHAKEL_CHECK(exchange::delete_blob(tx_, part.blob));
+    return {};
+  }
+
+  void add_peer(exchange::TrailEvent& event) const {
+    event.wire_id = e_.envelope.header.message_id;
+    event.peer_oin = e_.peer_oin;
+    event.peer_certificate_sha256 = e_.peer_sha256;
+  }
+
+  void log(std::string_view event, std::string_view code, std::int64_t bytes = 0) const {
+    const MessageHeader& h = e_.envelope.header;
+    context_.deps.log.info(event, {{"messageId", h.message_id},
+                                   {"conversationId", h.conversation_id},
+                                   {"cpaId", h.cpa_id},
+                                   {"service", h.service},
+                                   {"action", h.action},
+                                   {"from", h.from.ids.empty() ? std::string_view() : std::string_view(h.from.ids.front().value)},
+                                   {"to", h.to.ids.empty() ? std::string_view() : std::string_view(h.to.ids.front().value)},
+                                   {"tenant", e_.contract->row.tenant},
+                                   {"peerOin", e_.peer_oin},
+                                   {"peerCertificate", e_.peer_sha256},
+                                   {"sync", e_.synchronous},
+                                   {"code", code},
+                                   {"bytes", bytes}});
+  }
+
+  const Context& context_;
+  sql::Transaction& tx_;
+  const Examined& e_;
+};
+
+}  // namespace
+
+Result<Answer> Msh::receive(sql::Transaction& tx, const Examined& examined) const {
+  if (examined.immediate) return *examined.immediate;
+  return Receiver(*state_, tx, examined).run();
+}
+
+}  // namespace schakel::ebms
