@@ -1,0 +1,187 @@
+#include "ebms/endpoint.hpp"
+
+#include <array>
+
+#include "exchange/blob.hpp"
+#include "exchange/commit.hpp"
+
+namespace schakel::ebms {
+namespace {
+
+// Octets of payload that one request holds before it waits for their commit: fewer commits per large payload, a bounded memory per request
+// (EB-031).
+constexpr std::size_t batch_bytes_max = 8 * limits::blob_chunk_bytes;
+constexpr std::size_t read_bytes = 64 * limits::KiB;
+
+http::Response empty(unsigned status) {
+  http::Response response;
+  response.status = status;
+  return response;
+}
+
+http::Response to_response(const Answer& answer) {
+  auto response = empty(answer.status);
+  if (!answer.content_type.empty()) response.headers.add("Content-Type", answer.content_type);
+  if (answer.retry_after) response.headers.add("Retry-After", "60");
+  if (answer.status == 200 && !answer.body.empty()) response.headers.add("SOAPAction", "\"ebXML\"");  // EB-004, EB-008
+  response.body = answer.body;
+  return response;
+}
+
+http::Response try_later() {
+  return to_response(unavailable());
+}
+
+std::optional<std::string_view> soap_action(const http::Headers& headers) {
+  return headers.count("SOAPAction") == 1 ? headers.find("SOAPAction") : std::nullopt;
+}
+
+// What the connection is told when its body cannot be read (section 4): the connection is of no use afterwards.
+http::Response unreadable(const Error& error) {
+  auto response = empty(error.code == "http.bodyTooLarge" ? 413 : error.code == "http.bodyTimeout" ? 408 : 400);
+  response.close = true;
+  return response;
+}
+
+// Chunks on their way to the store.
+class Chunks final : public PartSink {
+ public:
+  struct Chunk {
+    std::string blob;
+    std::int64_t number;
+    Bytes octets;
+  };
+
+  explicit Chunks(Random& random, const Clock& clock) : random_(random), clock_(clock) {}
+
+  std::string open() override { return uuid_v7(random_, clock_.now()); }
+  void append(const std::string& blob, std::int64_t number, Bytes octets) override {
+    bytes_ += octets.size();
+    waiting_.push_back({blob, number, std::move(octets)});
+  }
+  void close(const std::string&) override {}
+
+  bool full() const { return bytes_ >= batch_bytes_max; }
+  bool empty() const { return waiting_.empty(); }
+  std::vector<Chunk> take() {
+    bytes_ = 0;
+    return std::exchange(waiting_, {});
+  }
+
+ private:
+  Random& random_;
+  const Clock& clock_;
+  std::vector<Chunk> waiting_;
+  std::size_t bytes_ = 0;
+};
+
+http::Awaitable<Result<>> write(sql::Database& database, std::vector<Chunks::Chunk> chunks, Instant now) {
+  co_return co_await exchange::commit(database, [&](sql::Transaction& transaction) -> Result<> {
+    for (const auto& chunk : chunks) SCHAKEL_CHECK(exchange::write_chunk(transaction, chunk.blob, chunk.number, chunk.octets, now));
+    return {};
+  });
+}
+
+// Counts one request as long as it lives.
+class InFlight {
+ public:
+  explicit InFlight(std::atomic<std::size_t>& count) : count_(count), before_(count.fetch_add(1)) {}
+  ~InFlight() { count_.fetch_sub(1); }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+  bool too_many() const { return before_ >= requests_in_flight_max; }
+
+ private:
+  std::atomic<std::size_t>& count_;
+  std::size_t before_;
+};
+
+}  // namespace
+
+Endpoint::Endpoint(const Msh& msh, sql::Database& database, Random& random, const Clock& clock, Log& log, Options options, Audit audit)
+    : msh_(msh), database_(database), random_(random), clock_(clock), log_(log), options_(options), audit_(std::move(audit)) {}
+
+http::Awaitable<http::Response> Endpoint::handle(http::Request& request) {
+  if (request.method != "POST") {
+    auto response = empty(405);
+    response.headers.add("Allow", "POST");
+    co_return response;
+  }
+  // README section 4: without a usable OIN nothing of the body is read.
+  if (request.peer ? !request.peer->refusal.empty() : !options_.insecure_transport) {
+    if (audit_) audit_(request, request.peer ? std::string_view(request.peer->refusal) : "SEC.TLS.GEEN_CERTIFICAAT");
+    auto response = empty(403);
+    response.close = true;
+    co_return response;
+  }
+  const InFlight counted(in_flight_);
+  if (counted.too_many() || !database_.available()) co_return try_later();
+  if (const auto fault = check_soap_action(soap_action(request.headers))) co_return to_response(*fault);
+  co_return co_await receive(request);
+}
+
+http::Awaitable<http::Response> Endpoint::receive(http::Request& request) {
+  Chunks chunks(random_, clock_);
+  auto reader = MimeReader::open(request.headers.find("Content-Type").value_or(""), chunks, options_.limits);
+  if (!reader) co_return to_response(refusal(reader.error()));
+
+  std::array<char, read_bytes> buffer;
+  Result<> fed;
+  for (;;) {
+    const auto octets = co_await request.body->read(buffer);
+    if (!octets) {
+      co_await discard(reader->blobs());
+      co_return unreadable(octets.error());
+    }
+    if (*octets == 0) break;
+    fed = reader->feed(BytesView(buffer.data(), *octets));
+    if (!fed) break;
+    if (!chunks.full()) continue;
+    if (auto written = co_await write(database_, chunks.take(), clock_.now()); !written) {
+      log_.warning("ebms.bodyNotStored", {{"requestId", request.request_id}, {"code", written.error().code}});
+      co_return try_later();
+    }
+  }
+  auto received = fed ? reader->finish() : Result<ReceivedRequest>(fed.error());
+  if (!received) {
+    co_await discard(reader->blobs());
+    if (received.error().code == "http.bodyTooLarge") co_return unreadable(received.error());
+    log_.info("ebms.refused", {{"requestId", request.request_id}, {"code", received.error().code}, {"detail", received.error().detail}});
+    co_return to_response(refusal(received.error()));
+  }
+  if (!chunks.empty()) {
+    if (auto written = co_await write(database_, chunks.take(), clock_.now()); !written) co_return try_later();
+  }
+
+  const auto examined = msh_.examine(std::move(*received), request.peer, request.sni);
+  if (const auto* immediate = Msh::immediate(*examined)) {
+    co_await discard(reader->blobs());
+    co_return to_response(*immediate);
+  }
+  const auto answer = co_await store(examined);
+  if (answer) co_return to_response(*answer);
+  log_.error("ebms.notStored", {{"requestId", request.request_id}, {"code", answer.error().code}, {"detail", answer.error().detail}});
+  co_return try_later();
+}
+
+http::Awaitable<Result<Answer>> Endpoint::store(std::shared_ptr<const Examined> examined) {
+  Answer answer;
+  const auto committed = co_await exchange::commit(database_, [&](sql::Transaction& transaction) -> Result<> {
+    SCHAKEL_TRY(answer, msh_.receive(transaction, *examined));
+    return {};
+  });
+  if (!committed) co_return committed.error();
+  co_return answer;
+}
+
+// Octets of a request that was refused. When this fails they are orphans, and purged as such.
+http::Awaitable<void> Endpoint::discard(std::vector<std::string> blobs) {
+  if (blobs.empty()) co_return;
+  const auto discarded = co_await exchange::commit(database_, [&](sql::Transaction& transaction) -> Result<> {
+    for (const auto& blob : blobs) SCHAKEL_CHECK(exchange::delete_blob(transaction, blob));
+    return {};
+  });
+  if (!discarded) log_.warning("ebms.orphans", {{"code", discarded.error().code}, {"blobs", blobs.size()}});
+}
+
+}  // namespace schakel::ebms

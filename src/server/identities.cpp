@@ -1,0 +1,172 @@
+#include "server/identities.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
+namespace schakel::server {
+namespace {
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return fail("config.invalid", "the file cannot be read", path);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+Result<std::shared_ptr<security::TrustStore>> trust_store(const config::Settings& settings, security::TrustProfile profile,
+                                                          const std::string& anchors_path) {
+  if (anchors_path.empty()) return std::shared_ptr<security::TrustStore>();
+  SCHAKEL_TRY(const auto anchors, read_file(settings.resolve(anchors_path)));
+  std::string intermediates;
+  if (!settings.pki.intermediates.empty()) {
+    SCHAKEL_TRY(intermediates, read_file(settings.resolve(settings.pki.intermediates)));
+  }
+  security::TrustStore::Options options;
+  options.profile = profile;
+  options.policy_oids = settings.pki.policy_oids;
+  options.peer_rsa_min = static_cast<int>(settings.tls.peer_rsa_min);
+  options.crl_refresh = settings.crl.refresh;
+  for (const auto& [issuer, url] : settings.crl.urls) options.crl_urls[issuer] = {url};
+  return security::TrustStore::make(std::move(options), anchors, intermediates);
+}
+
+Result<std::shared_ptr<const security::KeyPair>> key_pair(const OwnCertificate& certificate, const config::Settings& settings) {
+  const auto path = [&](const std::string& name) {
+    if (name.empty() || name.front() == '/' || name.starts_with("pkcs11:")) return name;
+    return settings.resolve(settings.pki.keys + "/" + name);
+  };
+  security::KeyLocation location{.certificates = path(certificate.certificates), .key = path(certificate.key), .passphrase = {}};
+  if (certificate.passphrase.given()) {
+    SCHAKEL_TRY(location.passphrase, certificate.passphrase.read());
+  }
+  return security::load_key_pair(location);
+}
+
+// SEC-017, the part that needs no CRL: path, validity, usage, and that the OIN is one of the tenant's.
+std::string problem_of(const security::KeyPair& own, const OwnCertificate& configured, const Tenant& tenant,
+                       const security::TrustStore& trust, Instant now) {
+  std::vector<security::Certificate> chain{own.certificate()};
+  chain.insert(chain.end(), own.chain().begin(), own.chain().end());
+  for (const auto& [purpose, usage] :
+       {std::pair{"tls-server", security::Usage::tls_server}, std::pair{"tls-client", security::Usage::tls_client}}) {
+    if (!configured.serves(purpose)) continue;
+    const auto verdict = trust.verify_path_without_revocation(chain, usage, now);
+    if (!verdict.ok()) return verdict.reason + ": " + verdict.detail;
+  }
+  const auto& oin = own.certificate()->oin;
+  if (oin.oin.empty()) return oin.refusal;
+  if (std::ranges::find(tenant.oins, oin.oin) == tenant.oins.end())
+    return "SEC.OIN.NIET_EIGEN: the certificate's OIN is none of the tenant's";
+  return {};
+}
+
+}  // namespace
+
+Result<Trust> Trust::make(const config::Settings& settings) {
+  Trust trust;
+  SCHAKEL_TRY(trust.production_, trust_store(settings, security::TrustProfile::production, settings.pki.anchors));
+  SCHAKEL_TRY(trust.test_, trust_store(settings, security::TrustProfile::test, settings.pki.test_anchors));
+  return trust;
+}
+
+std::shared_ptr<security::TrustStore> Trust::of(std::string_view environment) const {
+  return environment == "production" ? production_ : test_;
+}
+
+std::vector<std::shared_ptr<security::TrustStore>> Trust::all() const {
+  std::vector<std::shared_ptr<security::TrustStore>> stores;
+  for (const auto& store : {production_, test_})
+    if (store) stores.push_back(store);
+  return stores;
+}
+
+security::TlsSettings tls_settings(const config::Settings& settings) {
+  security::TlsSettings tls;
+  tls.min = settings.tls.min;
+  tls.require_ems = settings.tls.require_ems;
+  tls.sni_strict = settings.tls.sni_strict;
+  tls.resumption = settings.tls.resumption;
+  tls.peer_rsa_min = static_cast<int>(settings.tls.peer_rsa_min);
+  return tls;
+}
+
+std::shared_ptr<const Identities> Identities::load(const std::vector<Tenant>& tenants, const config::Settings& settings, const Trust& trust,
+                                                   const Clock& clock, Log& log) {
+  auto identities = std::make_shared<Identities>();
+  identities->tenants_ = tenants;
+  identities->trust_ = &trust;
+  identities->clock_ = &clock;
+  identities->settings_ = tls_settings(settings);
+  for (const auto& tenant : tenants) {
+    const auto store = trust.of(tenant.environment);
+    for (const auto& certificate : tenant.certificates) {
+      Loaded loaded{.tenant = tenant.slug, .configured = certificate, .key_pair = nullptr, .problem = {}};
+      if (auto pair = key_pair(certificate, settings); !pair)
+        loaded.problem = pair.error().code + ": " + pair.error().detail;
+      else
+        loaded.key_pair = std::move(*pair);
+      if (loaded.problem.empty())
+        loaded.problem =
+            store ? problem_of(*loaded.key_pair, certificate, tenant, *store, clock.now()) : "SEC.PKI.ANKER: no anchors are configured";
+      if (!loaded.problem.empty()) {
+        ++identities->faults_;
+        log.error("certificate.notUsed", {{"tenant", tenant.slug}, {"file", certificate.certificates}, {"problem", loaded.problem}});
+      } else if (store) {
+        // Our own chain's CRLs are fetched ahead too: the peer needs them (SEC-025).
+        std::vector<security::Certificate> chain{loaded.key_pair->certificate()};
+        chain.insert(chain.end(), loaded.key_pair->chain().begin(), loaded.key_pair->chain().end());
+        store->learn(store->verify_path_without_revocation(chain, security::Usage::tls_client, clock.now()));
+      }
+      identities->loaded_.push_back(std::move(loaded));
+    }
+  }
+  return identities;
+}
+
+const Tenant* Identities::tenant(std::string_view slug) const {
+  const auto found = std::ranges::find(tenants_, slug, &Tenant::slug);
+  return found == tenants_.end() ? nullptr : &*found;
+}
+
+std::vector<security::TlsServer::Identity> Identities::servers(const std::string& default_environment) const {
+  std::vector<security::TlsServer::Identity> servers;
+  for (const auto& loaded : loaded_) {
+    if (!loaded.problem.empty() || !loaded.configured.serves("tls-server")) continue;
+    const auto* owner = tenant(loaded.tenant);
+    security::TlsServer::Identity identity{.hosts = owner->hosts,
+                                           .key_pair = loaded.key_pair,
+                                           .trust = trust_->of(owner->environment),
+                                           .production = owner->environment == "production"};
+    if (owner->environment == default_environment)
+      servers.insert(servers.begin(), std::move(identity));
+    else
+      servers.push_back(std::move(identity));
+  }
+  // A handshake without a known name gets the first certificate of the node's own environment.
+  if (!servers.empty()) {
+    auto fallback = servers.front();
+    fallback.hosts.clear();
+    servers.push_back(std::move(fallback));
+  }
+  return servers;
+}
+
+Result<std::shared_ptr<security::TlsClient>> Identities::client(std::string_view slug, const std::string& certificate_sha256) const {
+  const auto* owner = tenant(slug);
+  if (!owner) return fail("SEC.SLEUTEL.GEEN", "no such tenant");
+  const Loaded* chosen = nullptr;
+  for (const auto& loaded : loaded_) {
+    if (loaded.tenant != slug || !loaded.problem.empty() || !loaded.configured.serves("tls-client")) continue;
+    if (!chosen || loaded.key_pair->certificate()->sha256 == certificate_sha256) chosen = &loaded;
+  }
+  if (!chosen) return fail("SEC.SLEUTEL.GEEN", "the tenant has no usable client certificate");
+  const std::lock_guard lock(mutex_);
+  auto& made = clients_[{std::string(slug), chosen->key_pair->certificate()->sha256}];
+  if (!made) {
+    SCHAKEL_TRY(made, security::TlsClient::make(settings_, chosen->key_pair, trust_->of(owner->environment),
+                                                owner->environment == "production", *clock_));
+  }
+  return made;
+}
+
+}  // namespace schakel::server

@@ -1,0 +1,63 @@
+// Periodic work as rows of `work`: crl.refresh and retention.run. One row each for the whole cluster, so whichever node claims it does it
+// (adapter.md 3.11.3).
+#pragma once
+
+#include <functional>
+
+#include "base/config.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "exchange/store.hpp"
+#include "http/asio.hpp"
+#include "server/identities.hpp"
+#include "sql/database.hpp"
+
+namespace schakel::server {
+
+// Makes the rows that are missing. Blocks.
+Result<> ensure_periodic_work(sql::Database&, Instant now);
+
+// Fetches due CRLs of every environment on `blocking`'s thread, and puts the row back for the next (SEC-022). Borrows everything.
+class CrlRefresh {
+ public:
+  CrlRefresh(sql::Database&, const Trust&, security::CrlFetch, security::CrlArchive&, http::asio::any_io_executor blocking, const Clock&,
+             Log&, Metrics&);
+
+  http::Awaitable<Result<>> run(exchange::Claimer, exchange::Work);
+  // Fetches everything that is due now. Blocks.
+  void refresh();
+  // What other nodes fetched. Blocks.
+  void restore();
+
+ private:
+  Instant next() const;
+
+  sql::Database& database_;
+  const Trust& trust_;
+  security::CrlFetch fetch_;
+  security::CrlArchive& archive_;
+  http::asio::any_io_executor blocking_;
+  const Clock& clock_;
+  Log& log_;
+  Metrics& metrics_;
+};
+
+// Removes what its retention no longer keeps, in bounded steps (adapter.md 2.11, ADP-904).
+class Retention {
+ public:
+  Retention(sql::Database&, config::Settings::Retention, std::string node, const Clock&, Log&);
+
+  http::Awaitable<Result<>> run(exchange::Claimer, exchange::Work);
+
+ private:
+  sql::Database& database_;
+  config::Settings::Retention periods_;
+  std::string node_;
+  const Clock& clock_;
+  Log& log_;
+};
+
+// Awaits a function that blocks, run on another executor.
+http::Awaitable<> run_blocking(http::asio::any_io_executor, std::function<void()>);
+
+}  // namespace schakel::server

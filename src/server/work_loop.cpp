@@ -1,0 +1,179 @@
+#include "server/work_loop.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <utility>
+
+#include "base/limits.hpp"
+#include "exchange/commit.hpp"
+#include "http/run.hpp"
+
+namespace schakel::server {
+namespace {
+
+using exchange::Claimer;
+using exchange::Work;
+
+constexpr std::chrono::seconds unknown_kind_delay{60};
+
+}  // namespace
+
+struct WorkLoop::State {
+  State(http::asio::any_io_executor executor_, sql::Database& database_, Lease lease_, const Clock& clock_, Log& log_, Metrics& metrics,
+        Options options_)
+      : executor(executor_),
+        strand(http::make_strand(executor_)),
+        wakeup(strand),
+        database(database_),
+        lease(std::move(lease_)),
+        clock(clock_),
+        log(log_),
+        options(options_),
+        lag(metrics.gauge("work_lag_seconds", "Age of the oldest due work")) {}
+
+  http::asio::any_io_executor executor;
+  http::asio::any_io_executor strand;  // the loop and the ends of rows: `failures` needs no lock
+  http::Wakeup wakeup;
+  sql::Database& database;
+  Lease lease;
+  const Clock& clock;
+  Log& log;
+  Options options;
+  Gauge& lag;
+  std::map<std::string, Handler, std::less<>> handlers;  // not changed after start
+  std::map<std::string, int, std::less<>> failures;      // in a row, per kind
+  std::atomic<bool> stopped{true};
+  std::atomic<bool> looping{false};
+  std::atomic<std::size_t> running{0};
+
+  // When the next unclaimed row is due; nullopt when none waits or nobody can tell.
+  http::Awaitable<std::optional<Instant>> next_due() {
+    std::optional<Instant> due;
+    const auto found = co_await exchange::read(database, [&](sql::Transaction& transaction) -> Result<> {
+      SCHAKEL_TRY(due, exchange::next_due(transaction));
+      return {};
+    });
+    co_return found ? due : std::nullopt;
+  }
+
+  http::Awaitable<std::vector<Work>> claim(Claimer claimer, std::size_t room) {
+    std::vector<Work> rows;
+    const auto limit = static_cast<std::int64_t>(std::min(room, limits::work_batch_max));
+    const auto claimed = co_await exchange::commit(database, [&](sql::Transaction& transaction) -> Result<> {
+      SCHAKEL_TRY(rows, exchange::claim_work(transaction, claimer, clock.now(), limit, limits::work_in_flight_per_destination_max));
+      return {};
+    });
+    if (!claimed) {
+      log.warning("work.notClaimed", {{"code", claimed.error().code}, {"detail", claimed.error().detail}});
+      rows.clear();
+    }
+    co_return rows;
+  }
+
+  static http::Awaitable<> loop(std::shared_ptr<State> self) {
+    while (!self->stopped) {
+      const auto wait = co_await self->turn(self);
+      if (wait > Duration{0} && !self->stopped) co_await self->wakeup.wait(wait);
+    }
+    self->looping = false;
+  }
+
+  // Claims what is due; how long nothing will be.
+  http::Awaitable<Duration> turn(std::shared_ptr<State> self) {
+    const Duration poll = options.poll;
+    const auto claimer = lease();
+    const auto room = options.in_flight_max - std::min(options.in_flight_max, running.load());
+    if (!claimer || room == 0) co_return poll;
+    const auto due = co_await next_due();
+    const auto now = clock.now();
+    lag.set(due && *due < now ? std::chrono::duration<double>(now - *due).count() : 0);
+    if (!due) co_return poll;
+    if (*due > now) co_return std::min(poll, *due - now);
+    if (stopped) co_return poll;
+    const auto rows = co_await claim(*claimer, room);
+    for (const auto& row : rows) {
+      ++running;
+      http::spawn(executor, run(self, *claimer, row));
+    }
+    // After an empty batch, what is due waits for a circuit or for its destination's other rows.
+    co_return rows.empty() ? poll : Duration{0};
+  }
+
+  static http::Awaitable<> run(std::shared_ptr<State> self, Claimer claimer, Work row) {
+    auto result = co_await self->handled(claimer, row);
+    http::spawn(self->strand, end(self, std::move(claimer), std::move(row), std::move(result)));
+  }
+
+  // A handler that throws has met a broken invariant: this row waits, the others go on.
+  http::Awaitable<Result<>> handled(const Claimer& claimer, const Work& row) {
+    const auto handler = handlers.find(row.kind);
+    if (handler == handlers.end()) co_return fail("work.unknownKind", "no handler for " + row.kind);
+    try {
+      co_return co_await handler->second(claimer, row);
+    } catch (const std::exception& fault) {
+      co_return fail("internal", fault.what());
+    }
+  }
+
+  static http::Awaitable<> end(std::shared_ptr<State> self, Claimer claimer, Work row, Result<> result) {
+    if (result)
+      self->failures[row.kind] = 0;
+    else if (result.error().code != "work.lost")
+      co_await self->put_back(claimer, std::move(row), result.error());
+    else
+      self->log.info("work.lost", {{"kind", row.kind}, {"subject", row.subject}});
+    --self->running;
+    self->wakeup.notify();
+  }
+
+  // Until it is done or the claim is lost: a row must not stay claimed by a node that does nothing for it.
+  http::Awaitable<> put_back(Claimer claimer, Work row, Error error) {
+    const auto count = std::min(failures[row.kind]++, 16);
+    const auto delay = error.code == "work.unknownKind" ? Duration(unknown_kind_delay)
+                                                        : std::min<Duration>(options.retry_delay * (1LL << count), options.retry_delay_max);
+    log.warning(
+        "work.failed",
+        {{"kind", row.kind}, {"subject", row.subject}, {"code", error.code}, {"detail", error.detail}, {"delayMs", delay.count() / 1000}});
+    for (;;) {
+      row.due = clock.now() + delay;
+      const auto put = co_await exchange::commit(
+          database, [&](sql::Transaction& transaction) { return exchange::reschedule_work(transaction, claimer, row); });
+      if (put || put.error().code == "work.lost" || stopped) co_return;
+      co_await http::sleep(std::chrono::seconds(1));
+    }
+  }
+};
+
+WorkLoop::WorkLoop(http::asio::any_io_executor executor, sql::Database& database, Lease lease, const Clock& clock, Log& log,
+                   Metrics& metrics, Options options)
+    : state_(std::make_shared<State>(executor, database, std::move(lease), clock, log, metrics, options)) {}
+
+WorkLoop::~WorkLoop() {
+  stop();
+}
+
+void WorkLoop::on(std::string kind, Handler handler) {
+  state_->handlers.emplace(std::move(kind), std::move(handler));
+}
+
+void WorkLoop::start() {
+  state_->stopped = false;
+  state_->looping = true;
+  http::spawn(state_->strand, State::loop(state_));
+}
+
+void WorkLoop::wake() {
+  state_->wakeup.notify();
+}
+
+void WorkLoop::stop() {
+  state_->stopped = true;
+  state_->wakeup.notify();
+}
+
+bool WorkLoop::idle() const {
+  return !state_->looping && state_->running == 0;
+}
+
+}  // namespace schakel::server
