@@ -340,6 +340,10 @@ bool is_host_name(std::string_view name) {
   return label > 0 && name.back() != '-' && !only_digits_in_last;
 }
 
+bool is_issued_by(const Certificate& certificate, const Certificate& issuer) {
+  return certificate->issuer_der == issuer->subject_der && X509_verify(certificate.native(), X509_get0_pubkey(issuer.native())) == 1;
+}
+
 bool names_host(const Certificate& certificate, std::string_view host) {
   return is_host_name(host) &&
          std::ranges::any_of(certificate->dns_names, [&](const auto& name) { return equals_ignoring_case(name, host); });

@@ -123,6 +123,8 @@ std::string to_pem(std::span<const Certificate>);
 
 // SEC-015, RFC 9525: the host equals a dNSName, ignoring ASCII case. No wildcard, no common name, no address.
 bool names_host(const Certificate&, std::string_view host);
+// The issuer's name and key fit: the signature of the certificate verifies with them.
+bool is_issued_by(const Certificate&, const Certificate& issuer);
 // Letters, digits, hyphens and dots in labels of 1 to 63; not an IPv4 address.
 bool is_host_name(std::string_view);
 
