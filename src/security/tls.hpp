@@ -27,8 +27,8 @@ class TrustStore;  // security/trust.hpp: anchors, intermediates and CRLs of one
 class KeyPair;  // security/keys.hpp
 
 struct TlsSettings {
-  std::string min = "1.2";                  // "1.2" | "1.3"
-  std::vector<std::string> removed_suites;  // OpenSSL names; adding is impossible (SEC-031)
+  std::string min = "1.2";                    // "1.2" | "1.3"
+  std::vector<std::string> removed_suites{};  // OpenSSL names; adding is impossible (SEC-031)
   bool require_ems = false;
   bool sni_strict = false;
   bool resumption = false;  // SEC-036
@@ -36,7 +36,7 @@ struct TlsSettings {
   std::vector<std::string> alpn = {"http/1.1"};
   int peer_rsa_min = 2048;        // SEC-011; the stricter of this and the trust store's own holds
   bool send_anchor_names = true;  // SEC-042: false sends an empty list, for clients that choke on it
-  std::string ticket_secret;      // with resumption: 32 or more octets that all nodes share; empty: random, this node alone
+  std::string ticket_secret{};    // with resumption: 32 or more octets that all nodes share; empty: random, this node alone
 };
 
 // What a finished handshake proved; http/ asks for it with the SSL* of a connection.

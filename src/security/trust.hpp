@@ -84,8 +84,8 @@ class TrustStore {
  public:
   struct Options {
     TrustProfile profile = TrustProfile::test;
-    std::vector<std::string> additional_pins{};      // SHA-256 of further production anchors, named by the operator (G-Other root)
-    std::vector<std::string> policy_oids{};          // pki.policy_oids: accepted for every use, besides table 2.2
+    std::vector<std::string> additional_pins{};    // SHA-256 of further production anchors, named by the operator (G-Other root)
+    std::vector<std::string> policy_oids{};        // pki.policy_oids: accepted for every use, besides table 2.2
     bool check_policies = true;                    // SEC-014: false only in profile test
     int peer_rsa_min = 2048;                       // SEC-011
     Duration crl_refresh = std::chrono::hours(1);  // crl.refresh, at most 4 h

@@ -22,7 +22,9 @@ using test::pki;
 const Instant now = SystemClock().now();
 constexpr auto stad = "00000099000000001000";
 
-std::string code_of(const auto& result) { return result ? std::string("accepted") : result.error().code; }
+std::string code_of(const auto& result) {
+  return result ? std::string("accepted") : result.error().code;
+}
 
 std::vector<Certificate> chain_of(const security::Issued& issued) {
   std::vector<Certificate> chain{issued.certificate};
@@ -90,7 +92,8 @@ TEST(Path, ACertificateServesItsOwnUseOnly) {
   const auto trust = pki().trust();
   const auto reason = [&](security::PkiProfile profile, Usage usage) {
     static std::map<security::PkiProfile, security::Issued> made;
-    if (!made.contains(profile)) made.emplace(profile, pki().issue({.profile = profile, .oin = stad, .organisation = "Gemeente TEST", .kvk = "90000001"}));
+    if (!made.contains(profile))
+      made.emplace(profile, pki().issue({.profile = profile, .oin = stad, .organisation = "Gemeente TEST", .kvk = "90000001"}));
     return trust->verify_path(chain_of(made.at(profile)), usage, now).reason;
   };
   using enum security::PkiProfile;
@@ -121,8 +124,10 @@ TEST(Path, MissingIntermediatesComeFromTheConfigurationOnly) {
 // SEC-008
 TEST(Path, ValidityIsThatOfTheTimeGiven) {
   const auto trust = pki().trust();
-  EXPECT_EQ(trust->verify_path(chain_of(g4()), Usage::tls_client, g4().certificate->not_after + std::chrono::seconds(1)).reason, "SEC.PKI.VERLOPEN");
-  EXPECT_EQ(trust->verify_path(chain_of(g4()), Usage::tls_client, g4().certificate->not_before - std::chrono::seconds(1)).reason, "SEC.PKI.NOG_NIET_GELDIG");
+  EXPECT_EQ(trust->verify_path(chain_of(g4()), Usage::tls_client, g4().certificate->not_after + std::chrono::seconds(1)).reason,
+            "SEC.PKI.VERLOPEN");
+  EXPECT_EQ(trust->verify_path(chain_of(g4()), Usage::tls_client, g4().certificate->not_before - std::chrono::seconds(1)).reason,
+            "SEC.PKI.NOG_NIET_GELDIG");
 }
 
 // SEC-008: at most six certificates; pathLen; name constraints.
@@ -147,7 +152,8 @@ TEST(Path, LengthAndConstraintsAreKept) {
 
   const OwnAuthority narrow({.name = "Narrow TEST", .raw_extension = "critical,permitted;DNS:voorbeeld.test"}, &root);
   const auto reason = [&](const std::string& host) {
-    return trust->verify_path_without_revocation(std::vector{narrow.leaf({.hosts = {host}}), narrow.certificate}, Usage::tls_server, now).reason;
+    return trust->verify_path_without_revocation(std::vector{narrow.leaf({.hosts = {host}}), narrow.certificate}, Usage::tls_server, now)
+        .reason;
   };
   EXPECT_EQ(reason("dk.voorbeeld.test"), "");
   EXPECT_EQ(reason("dk.elders.test"), "SEC.PKI.PAD");
@@ -162,14 +168,19 @@ TEST(Path, ExtendedKeyUsageHoldsForTheWholePath) {
   EXPECT_EQ(trust->verify_path_without_revocation(chain, Usage::tls_server, now).reason, "");
   EXPECT_EQ(trust->verify_path_without_revocation(chain, Usage::tls_client, now).reason, "SEC.PKI.GEBRUIK");
   EXPECT_EQ(trust->verify_path_without_revocation(std::vector{root.leaf({.extended_key_usage = ""})}, Usage::tls_client, now).reason, "");
-  EXPECT_EQ(trust->verify_path_without_revocation(std::vector{root.leaf({.extended_key_usage = "anyExtendedKeyUsage"})}, Usage::tls_client, now).reason, "SEC.PKI.GEBRUIK");
+  EXPECT_EQ(
+      trust->verify_path_without_revocation(std::vector{root.leaf({.extended_key_usage = "anyExtendedKeyUsage"})}, Usage::tls_client, now)
+          .reason,
+      "SEC.PKI.GEBRUIK");
 }
 
 // SEC-012
 TEST(Path, KeyUsageMustBePresentCriticalAndFit) {
   const OwnAuthority root({.name = "Root TEST"});
   const auto trust = trust_in(root);
-  const auto reason = [&](const std::string& usage) { return trust->verify_path(std::vector{root.leaf({.key_usage = usage})}, Usage::tls_client, now).reason; };
+  const auto reason = [&](const std::string& usage) {
+    return trust->verify_path(std::vector{root.leaf({.key_usage = usage})}, Usage::tls_client, now).reason;
+  };
   EXPECT_EQ(reason("critical,digitalSignature"), "");
   EXPECT_EQ(reason(""), "SEC.PKI.GEBRUIK");
   EXPECT_EQ(reason("digitalSignature"), "SEC.PKI.GEBRUIK");
@@ -189,13 +200,16 @@ TEST(Path, ThePolicyMustBeListedByTheLeafAndByEveryCaThatHasPolicies) {
   trust->install_crl(other.crl(), now).value();
   EXPECT_EQ(trust->verify_path(std::vector{silent.leaf(), silent.certificate}, Usage::tls_client, now).reason, "");
   EXPECT_EQ(trust->verify_path(std::vector{other.leaf(), other.certificate}, Usage::tls_client, now).reason, "SEC.PKI.POLICY");
-  EXPECT_EQ(trust->verify_path(std::vector{root.leaf({.policies = "2.16.528.1.1003.1.2.5.1"})}, Usage::tls_client, now).reason, "SEC.PKI.POLICY");
+  EXPECT_EQ(trust->verify_path(std::vector{root.leaf({.policies = "2.16.528.1.1003.1.2.5.1"})}, Usage::tls_client, now).reason,
+            "SEC.PKI.POLICY");
 
   const auto configured = trust_in(root, {.policy_oids = {"2.16.528.1.1003.1.2.5.1"}});
-  EXPECT_EQ(configured->verify_path(std::vector{root.leaf({.policies = "2.16.528.1.1003.1.2.5.1"})}, Usage::tls_client, now).policy, "2.16.528.1.1003.1.2.5.1");
+  EXPECT_EQ(configured->verify_path(std::vector{root.leaf({.policies = "2.16.528.1.1003.1.2.5.1"})}, Usage::tls_client, now).policy,
+            "2.16.528.1.1003.1.2.5.1");
   const auto unchecked = trust_in(root, {.check_policies = false});
   EXPECT_TRUE(unchecked->verify_path(std::vector{root.leaf({.policies = ""})}, Usage::tls_client, now).ok());
-  EXPECT_EQ(code_of(TrustStore::make({.profile = TrustProfile::production, .check_policies = false}, official_anchors(), "")), "config.invalid");
+  EXPECT_EQ(code_of(TrustStore::make({.profile = TrustProfile::production, .check_policies = false}, official_anchors(), "")),
+            "config.invalid");
 }
 
 // SEC-014, table 2.2: test policies count in test, production policies in production.
@@ -225,14 +239,16 @@ TEST(Path, ShortKeysAreRefusedAndTheThresholdCanRise) {
   const std::vector chain{root.leaf({}, test::rsa(2048).get())};
   EXPECT_EQ(trust_in(root)->verify_path(chain, Usage::tls_client, now).reason, "");
   EXPECT_EQ(trust_in(root, {.peer_rsa_min = 3072})->verify_path(chain, Usage::tls_client, now).reason, "SEC.PKI.SLEUTEL");
-  EXPECT_EQ(trust_in(root)->verify_path(std::vector{root.leaf({}, test::rsa(1024).get())}, Usage::tls_client, now).reason, "SEC.PKI.SLEUTEL");
+  EXPECT_EQ(trust_in(root)->verify_path(std::vector{root.leaf({}, test::rsa(1024).get())}, Usage::tls_client, now).reason,
+            "SEC.PKI.SLEUTEL");
   EXPECT_EQ(code_of(TrustStore::make({.peer_rsa_min = 1024}, root.certificate.pem(), "")), "config.invalid");
 
   const auto with_curve = [&](const char* curve) {
     const security::KeyPtr key(EVP_EC_gen(curve));
     return trust_in(root)->verify_path(std::vector{root.leaf({}, key.get())}, Usage::tls_client, now).reason;
   };
-  for (const auto* curve : {"P-256", "P-384", "P-521", "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1"}) EXPECT_EQ(with_curve(curve), "") << curve;
+  for (const auto* curve : {"P-256", "P-384", "P-521", "brainpoolP256r1", "brainpoolP384r1", "brainpoolP512r1"})
+    EXPECT_EQ(with_curve(curve), "") << curve;
   for (const auto* curve : {"secp256k1", "brainpoolP320r1"}) EXPECT_EQ(with_curve(curve), "SEC.PKI.SLEUTEL") << curve;
   const security::KeyPtr ed25519(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
   EXPECT_EQ(trust_in(root)->verify_path(std::vector{root.leaf({}, ed25519.get())}, Usage::tls_client, now).reason, "");
@@ -292,7 +308,8 @@ TEST(Anchors, AreAuthoritiesAndNothingElse) {
   EXPECT_EQ(code_of(TrustStore::make({.crl_refresh = std::chrono::hours(5)}, pki().authority().anchors_pem(), "")), "config.invalid");
   // A leaf that somebody trusts elsewhere does not become trusted by being presented as its own issuer.
   const OwnAuthority stranger({.name = "Public web CA TEST"});
-  EXPECT_EQ(pki().trust()->verify_path(std::vector{stranger.leaf(), stranger.certificate}, Usage::tls_server, now).reason, "SEC.PKI.ONBEKENDE_CA");
+  EXPECT_EQ(pki().trust()->verify_path(std::vector{stranger.leaf(), stranger.certificate}, Usage::tls_server, now).reason,
+            "SEC.PKI.ONBEKENDE_CA");
 }
 
 // SEC-020, SEC-021: A8
@@ -343,7 +360,8 @@ TEST(Revocation, ListsAreFetchedAheadFromWhereVerifiedCertificatesSay) {
   EXPECT_EQ(with_url(), 7);
   // A certificate whose path does not verify teaches nothing.
   const OwnAuthority stranger({.name = "Stranger TEST"});
-  trust->learn(trust->verify_path(std::vector{stranger.leaf({.crl_url = "http://10.0.0.1/evil.crl"}), stranger.certificate}, Usage::tls_client, now));
+  trust->learn(trust->verify_path(std::vector{stranger.leaf({.crl_url = "http://10.0.0.1/evil.crl"}), stranger.certificate},
+                                  Usage::tls_client, now));
   EXPECT_EQ(trust->crl_sources(now).size(), 9U);
 
   int calls = 0;
@@ -368,7 +386,8 @@ TEST(Revocation, ListsAreFetchedAheadFromWhereVerifiedCertificatesSay) {
 // 3.3: a failed fetch leaves the list in use and backs off; a refused list counts as failed.
 TEST(Revocation, AFailedFetchMakesTheListStale) {
   const OwnAuthority root({.name = "Root TEST"});
-  const auto trust = TrustStore::make({.crl_urls = {{"Root TEST", {"http://configured.test/root.crl"}}}}, root.certificate.pem(), "").value();
+  const auto trust =
+      TrustStore::make({.crl_urls = {{"Root TEST", {"http://configured.test/root.crl"}}}}, root.certificate.pem(), "").value();
   const auto source = [&](Instant at) { return trust->crl_sources(at).front(); };
   EXPECT_EQ(source(now).urls, std::vector<std::string>{"http://configured.test/root.crl"});
   EXPECT_EQ(source(now).state, CrlState::none);
