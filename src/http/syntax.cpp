@@ -265,6 +265,9 @@ Result<HeadScan> scan_head(BytesView received, std::size_t from) {
 }
 
 Result<> check_partial_head(BytesView received) {
+  // A TLS client on a plain port, for instance, need not wait for its time-out.
+  if (!received.empty() && !token_characters[static_cast<unsigned char>(received.front())])
+    return invalid("The first octet belongs to no HTTP message.");
   const auto line_end = received.find('\n');
   if (line_end == std::string_view::npos) {
     if (received.size() > request_line_bytes_max + 1) return fail("request.uriTooLong", "The request line is too long.");

@@ -182,6 +182,13 @@ TEST(HeadScan, a_head_without_end_is_refused_at_the_limit) {
   EXPECT_EQ(check_partial_head("GET / HTTP/1.1\r\n" + std::string(32769, 'a')).error().code, "request.headersTooLarge");
 }
 
+// SEC-116
+TEST(HeadScan, what_cannot_become_a_head_is_refused_at_its_first_octet) {
+  EXPECT_EQ(check_partial_head("\x16\x03\x01").error().code, "request.invalid");
+  EXPECT_TRUE(check_partial_head(""));
+  EXPECT_TRUE(check_partial_head("G"));
+}
+
 TEST(ResponseHead, what_servers_send_is_read) {
   const auto head = parse_response_head("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n");
   ASSERT_TRUE(head);
