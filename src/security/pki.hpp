@@ -31,8 +31,8 @@ Result<int> parse_revocation_reason(std::string_view);
 struct TestPkiOptions {
   PkiGeneration generation = PkiGeneration::both;
   std::string base_url = "http://127.0.0.1:8089";
-  bool fast = false;                                     // CA keys of 3072 instead of 4096 bits
-  std::function<Result<PrivateKey>(int bits)> make_key;  // empty: generate_rsa
+  bool fast = false;                                       // CA keys of 3072 instead of 4096 bits
+  std::function<Result<PrivateKey>(int bits)> make_key{};  // empty: generate_rsa
 };
 
 struct IssueRequest {
