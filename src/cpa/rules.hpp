@@ -9,6 +9,7 @@
 
 #include "cpa/profile.hpp"
 #include "cpa/references.hpp"
+#include "cpa/used.hpp"
 #include "cpa/validate.hpp"
 
 namespace schakel::cpa {
@@ -61,11 +62,6 @@ class Report {
   Mode mode_;
   std::vector<Finding> findings_;
   std::set<std::pair<std::string_view, std::string>> seen_;
-};
-
-struct UsedChannel {
-  const PartyInfo* party;
-  const DeliveryChannel* channel;
 };
 
 // What the rules from V06 on look at.

@@ -6,54 +6,12 @@
 #include "cpa/names.hpp"
 #include "cpa/party_id.hpp"
 #include "cpa/rules.hpp"
-#include "http/url.hpp"
 
 namespace schakel::cpa {
 namespace {
 
 using security::Certificate;
 using security::Usage;
-
-struct UsedCertificate {
-  const PartyInfo* party;
-  std::string id;
-  Usage usage;
-  std::vector<std::string> hosts;  // of a server certificate: what clients will ask for
-};
-
-bool is_tls(Usage usage) {
-  return usage == Usage::tls_client || usage == Usage::tls_server;
-}
-
-std::vector<std::string> hosts_of(const Transport& transport) {
-  std::vector<std::string> out;
-  for (const auto& endpoint : transport.endpoints) {
-    if (const auto url = http::parse_url(endpoint.uri)) out.push_back(url->host);
-  }
-  return out;
-}
-
-std::vector<UsedCertificate> certificates_in_use(const Subject& subject) {
-  std::vector<UsedCertificate> out;
-  const auto take = [&](const PartyInfo& party, const std::string& id, Usage usage, std::vector<std::string> hosts = {}) {
-    const bool known = std::any_of(out.begin(), out.end(), [&](const UsedCertificate& used) {
-      return used.party == &party && used.id == id && used.usage == usage && used.hosts == hosts;
-    });
-    if (!id.empty() && !known) out.push_back({&party, id, usage, std::move(hosts)});
-  };
-  for (const auto& used : subject.used) {
-    const auto& party = *used.party;
-    if (const auto* transport = party.transport(used.channel->transport_id)) {
-      take(party, transport->client_certificate_ref, Usage::tls_client);
-      take(party, transport->server_certificate_ref, Usage::tls_server, hosts_of(*transport));
-    }
-    const auto* sender = sender_binding(party, used.channel);
-    if (sender != nullptr && sender->non_repudiation) take(party, sender->non_repudiation->certificate_ref, Usage::signing);
-    const auto* receiver = receiver_binding(party, used.channel);
-    if (receiver != nullptr && receiver->envelope) take(party, receiver->envelope->certificate_ref, Usage::encryption);
-  }
-  return out;
-}
 
 bool is_mandated(const Subject& subject, std::string_view mandator, std::string_view mandatary) {
   const auto now = subject.options.now;
@@ -77,7 +35,7 @@ void check_holder(const Subject& subject, const UsedCertificate& used, const Cer
 }
 
 void check_period(const Subject& subject, const UsedCertificate& used, const Certificate& certificate, const std::string& path) {
-  const bool offloaded = subject.options.tls_offloaded && is_tls(used.usage);
+  const bool offloaded = subject.options.tls_offloaded && used.is_tls();
   if (certificate->not_before > subject.agreement.start.instant || certificate->not_after < subject.agreement.end.instant) {
     subject.report.add(offloaded ? rules::V37c_offloaded : rules::V37c, path,
                        "the certificate does not cover the agreement's Start to End");
@@ -204,7 +162,7 @@ void check_anchors(const Subject& subject, const PartyInfo& party, const std::ve
 
 void check_certificates(const Subject& subject) {
   Shelf shelf;
-  const auto in_use = certificates_in_use(subject);
+  const auto in_use = certificates_in_use(subject.agreement);
   for (const auto& used : in_use) check_certificate(subject, used, shelf);
   for (const auto& party : subject.agreement.parties) check_anchors(subject, party, in_use, shelf);
 }

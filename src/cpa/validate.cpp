@@ -48,23 +48,6 @@ std::vector<ActionPair> pairs_of(const Agreement& agreement) {
   return out;
 }
 
-std::vector<UsedChannel> used_channels(const Agreement& agreement) {
-  std::vector<UsedChannel> out;
-  for (const auto& party : agreement.parties) {
-    std::set<std::string_view> ids = {party.default_channel_id};
-    for (const auto& [action, id] : party.signal_channels) ids.insert(id);
-    for (const auto& role : party.roles) {
-      for (const auto& binding : role.actions) {
-        if (!binding.nested && !binding.channel_ids.empty()) ids.insert(binding.channel_ids.front());
-      }
-    }
-    for (const auto& channel : party.channels) {
-      if (ids.contains(channel.id)) out.push_back({&party, &channel});
-    }
-  }
-  return out;
-}
-
 // The limits of CPA-004 that the parser does not know.
 void check_counts(xml::Element root, Report& report) {
   std::size_t certificates = 0, actions = 0;
