@@ -120,13 +120,24 @@ class Examiner {
     }
     std::string reason = "SEC.OIN.NIET_GEAUTORISEERD";
     if (out_->sender_party >= 0 && peer_) {
-      const std::string scope = header.is_signal() ? "ebms/*" : "ebms/" + header.service + "/" + header.action;
-      const auto verdict = out_->contracts->authenticate(*out_->contract, out_->sender_party, *peer_, out_->at, scope);
-      if (verdict.allowed) return true;
-      reason = verdict.reason;
+      for (const std::string& scope : scopes()) {
+        const auto verdict = out_->contracts->authenticate(*out_->contract, out_->sender_party, *peer_, out_->at, scope);
+        if (verdict.allowed) return true;
+        reason = verdict.reason;
+      }
     }
     out_->unauthorised = fail("SENDER_NOT_AUTHORIZED", "the TLS identity may not speak for the From party of CPA " + header.cpa_id, reason);
     return false;
+  }
+
+  // What a mandate must cover (ADP-207). Who may act for a party in one of its actions may also send the signals of the contract.
+  std::vector<std::string> scopes() const {
+    const MessageHeader& header = out_->envelope.header;
+    if (!header.is_signal()) return {"ebms/" + header.service + "/" + header.action};
+    std::vector<std::string> all{"ebms"};
+    for (const cpa::CollaborationRole& role : out_->sender().roles)
+      for (const cpa::ActionBinding& action : role.actions) all.push_back("ebms/" + role.service + "/" + action.action);
+    return all;
   }
 
   void examine_signal() {

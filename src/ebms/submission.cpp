@@ -285,7 +285,7 @@ class Submission {
     for (std::size_t i = 0; i < payloads_.size(); ++i) {
       payloads_[i].message = message.id;
       const SubmitPayload& given = request_.payloads[i];
-      if (given.blob.empty() && !given.octets.empty()) SCHAKEL_CHECK(exchange::write_chunk(tx_, payloads_[i].blob, 0, given.octets, now_));
+      if (given.blob.empty()) SCHAKEL_CHECK(write_octets(payloads_[i].blob, given.octets));
     }
     if (auto inserted = exchange::insert_message(tx_, message, payloads_); !inserted) {
       // The id is unique per installation: another unit of this very moment may have taken it.
@@ -315,6 +315,14 @@ class Submission {
                                               {"profile", message.profile},
                                               {"payloads", payloads_.size()}});
     return message;
+  }
+
+  Result<> write_octets(const std::string& blob, BytesView octets) {
+    for (std::int64_t chunk = 0; !octets.empty(); ++chunk) {
+      SCHAKEL_CHECK(exchange::write_chunk(tx_, blob, chunk, octets.substr(0, limits::blob_chunk_bytes), now_));
+      octets.remove_prefix(std::min(limits::blob_chunk_bytes, octets.size()));
+    }
+    return {};
   }
 
   Result<> add_work(std::string_view kind, const Message& message, std::string destination, Instant due) {
