@@ -20,10 +20,25 @@ void Context::count_message(const Message& message, std::string_view result) con
       .add();
 }
 
+namespace {
+
+// Codes of partners come from outside: as a label only the standard's own (README section 13).
+std::string_view label_of(std::string_view side, std::string_view code) {
+  static constexpr std::string_view known[] = {
+      "ValueNotRecognized", "NotSupported",     "Inconsistent",    "OtherXml",        "DeliveryFailure",
+      "TimeToLiveExpired",  "SecurityFailure",  "MimeProblem",     "Unknown",         "SOAPACTION_INVALID",
+      "MIME_INVALID",       "XML_INVALID",      "SCHEMA_INVALID",  "CHARSET_INVALID", "CPA_UNKNOWN",
+      "ACTION_UNKNOWN",     "VERSION_MISMATCH", "MUST_UNDERSTAND", "SIGNAL_INVALID",  "SENDER_NOT_AUTHORIZED"};
+  return side != "partner" || std::find(std::begin(known), std::end(known), code) != std::end(known) ? code : "other";
+}
+
+}  // namespace
+
 void Context::count_error(std::string_view tenant, std::string_view side, std::string_view code) const {
   deps.metrics
-      .counter("errors_total", "Errors by code",
-               {{"tenant", std::string(tenant)}, {"protocol", "ebms"}, {"side", std::string(side)}, {"code", std::string(code)}})
+      .counter(
+          "errors_total", "Errors by code",
+          {{"tenant", std::string(tenant)}, {"protocol", "ebms"}, {"side", std::string(side)}, {"code", std::string(label_of(side, code))}})
       .add();
 }
 

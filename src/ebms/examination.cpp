@@ -12,6 +12,8 @@ using exchange::ContractState;
 using exchange::Direction;
 using exchange::State;
 
+constexpr Duration clock_difference_max = std::chrono::minutes(5);  // ebms.md 3.11: above it a warning, no refusal
+
 bool is_signal_action(std::string_view action) {
   return action == "Acknowledgment" || action == "MessageError" || action == "Ping" || action == "Pong" || action == "StatusRequest" ||
          action == "StatusResponse";
@@ -160,6 +162,9 @@ class Examiner {
     e.channels = cpa::Contracts::channels(*e.contract, e.sender_party, header.from.role, header.to.role, header.service,
                                           header.service_type, header.action);
     if (e.channels) e.reliability = cpa::Contracts::reliability(*e.channels, header.timestamp);
+    if (header.timestamp > e.at + clock_difference_max)
+      context_.deps.log.warning("ebms.timestampAhead",
+                                {{"messageId", header.message_id}, {"cpaId", header.cpa_id}, {"peerOin", e.peer_oin}});
     decide_answer_path();
     decide_duplicates();
     make_message();
