@@ -123,7 +123,6 @@ Result<> Postgres::start() {
   }
   ::close(ends[0]);
   watcher_pipe_ = ends[1];
-  watcher_ = watcher;
   for (int tries = 0; tries < 300; ++tries) {
     if (PQping(url_of("postgres").c_str()) == PQPING_OK) return {};
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
@@ -131,9 +130,9 @@ Result<> Postgres::start() {
   return fail("test.postgres", "the server did not start");
 }
 
+// The watcher stops the server and removes the folder by itself; nobody waits for that.
 Postgres::~Postgres() {
   if (watcher_pipe_ >= 0) ::close(watcher_pipe_);
-  if (watcher_ > 0) ::waitpid(watcher_, nullptr, 0);
 }
 
 std::string Postgres::url_of(const std::string& database) const {

@@ -36,7 +36,6 @@ class Postgres {
 
   std::string folder_;
   int watcher_pipe_ = -1;
-  int watcher_ = -1;
   int databases_made_ = 0;
 };
 

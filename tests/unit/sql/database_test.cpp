@@ -148,6 +148,39 @@ TEST_P(DatabaseUnits, ErrorsNameNoValues) {
   EXPECT_THAT(refused.error().detail, ::testing::Not(HasSubstr("geheim")));
 }
 
+// ADP-103: a commit is on disk when it returns; not a default that a file or a server could have changed.
+TEST_P(DatabaseUnits, CommitsAreDurableBySetting) {
+  run([&](Transaction& tx) -> Result<> {
+    if (is_postgres()) {
+      SCHAKEL_TRY(const Rows commit, tx.query("SELECT current_setting('synchronous_commit'), current_setting('fsync')"));
+      EXPECT_EQ(commit[0].text(0), "on");
+      EXPECT_EQ(commit[0].text(1), "on");
+    } else {
+      SCHAKEL_TRY(const Rows synchronous, tx.query("PRAGMA synchronous"));
+      SCHAKEL_TRY(const Rows journal, tx.query("PRAGMA journal_mode"));
+      EXPECT_EQ(synchronous[0].integer(0), 2) << "FULL";
+      EXPECT_EQ(journal[0].text(0), "wal");
+    }
+    return {};
+  });
+}
+
+// ADP-103: a server whose default gives commits up early is overruled for our sessions.
+TEST_P(DatabaseUnits, AServerWithWeakerCommitsIsOverruled) {
+  if (!is_postgres()) GTEST_SKIP() << "a setting of PostgreSQL";
+  run([](Transaction& tx) -> Result<> {
+    SCHAKEL_TRY(const Rows name, tx.query("SELECT current_database()"));
+    const std::string sql = "ALTER DATABASE " + name[0].text(0) + " SET synchronous_commit = off";
+    return ok(tx.execute(sql));
+  });
+  const auto later = open();
+  EXPECT_TRUE(later->commit([](Transaction& tx) -> Result<> {
+    SCHAKEL_TRY(const Rows rows, tx.query("SELECT current_setting('synchronous_commit')"));
+    EXPECT_EQ(rows[0].text(0), "on");
+    return {};
+  }));
+}
+
 // EB-222: units that wait together become durable by one commit.
 TEST_P(DatabaseUnits, CommitsWaitingUnitsTogether) {
   auto gate = std::make_shared<Gate>();
