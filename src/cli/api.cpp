@@ -73,9 +73,23 @@ Outcome<Json> parse_body(const ApiResponse& response) {
   return json;
 }
 
+static Failure another_form(const char* expected) {
+  return {Exit::failure, "transport.invalid", std::string("the node's answer is not ") + expected,
+          "check that --url is a Schakel node of the same release (`schakel version`)"};
+}
+
 Outcome<Json> get(Api& api, const std::string& path) {
   SCHAKEL_TRY(auto response, call(api, {.path = path}));
-  return parse_body(response);
+  SCHAKEL_TRY(auto json, parse_body(response));
+  if (!json.is_object()) return another_form("one object");
+  return json;
+}
+
+Outcome<Json> get_array(Api& api, const std::string& path) {
+  SCHAKEL_TRY(auto response, call(api, {.path = path}));
+  SCHAKEL_TRY(auto json, parse_body(response));
+  if (!json.is_array()) return another_form("a list");
+  return json;
 }
 
 Outcome<Json> get_list(Api& api, const std::string& path, std::size_t items_max) {
@@ -85,8 +99,7 @@ Outcome<Json> get_list(Api& api, const std::string& path, std::size_t items_max)
     const auto query = Query().add("page", std::to_string(page)).add("perPage", std::to_string(std::min(items_max, page_items)));
     SCHAKEL_TRY(auto response, call(api, {.path = query.on(path)}));
     SCHAKEL_TRY(auto items, parse_body(response));
-    if (!items.is_array())
-      return Failure(Exit::failure, "transport.invalid", "the node's answer is not a list", "check that --url is a Schakel node");
+    if (!items.is_array()) return another_form("a list");
     for (auto& item : items)
       if (all.size() < items_max) all.push_back(std::move(item));
     if (items.empty() || page >= total_pages(response)) break;

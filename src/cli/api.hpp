@@ -23,7 +23,6 @@ namespace schakel::cli {
 struct ApiAccess {
   std::string url{};      // of the listener: "http://127.0.0.1:8081"
   std::string api_key{};  // never printed
-  std::string ca_file{};  // anchors for an https node, PEM; empty: those of the system
 };
 
 // A file that is streamed as one part of a multipart/form-data body.
@@ -59,7 +58,10 @@ class Api {
 
 // Any 2xx is a success; everything else becomes a Failure.
 Outcome<ApiResponse> call(Api&, const ApiRequest&);
+// One object.
 Outcome<Json> get(Api&, const std::string& path);
+// A whole list that has no pages: a trail.
+Outcome<Json> get_array(Api&, const std::string& path);
 // Every page of a list, at most `items_max` items.
 Outcome<Json> get_list(Api&, const std::string& path, std::size_t items_max);
 // A request with a JSON body (null: none). The answer's JSON, or null when it has no body.

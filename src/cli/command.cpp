@@ -69,9 +69,6 @@ void declare_connection(CLI::App& command, Connection& connection) {
   command.add_option("--api-key-file", connection.api_key_file, "file with the API key; without it SCHAKEL_API_KEY counts")
       ->option_text("FILE")
       ->group("Node");
-  command.add_option("--ca-file", connection.ca_file, "anchors for an https node, PEM (SCHAKEL_CA_FILE)")
-      ->option_text("FILE")
-      ->group("Node");
 }
 
 void declare_config(CLI::App& command, ConfigFile& file) {
@@ -79,13 +76,13 @@ void declare_config(CLI::App& command, ConfigFile& file) {
 }
 
 Outcome<ApiAccess> access_from(const Shell& shell, const Connection& connection) {
-  ApiAccess access{.url = connection.url, .ca_file = connection.ca_file};
+  ApiAccess access{.url = connection.url};
   if (access.url.empty()) access.url = variable(shell, "SCHAKEL_URL");
   if (access.url.empty()) access.url = "http://127.0.0.1:8081";
   while (access.url.ends_with('/')) access.url.pop_back();
-  if (access.ca_file.empty()) access.ca_file = variable(shell, "SCHAKEL_CA_FILE");
-  if (!access.url.starts_with("http://") && !access.url.starts_with("https://"))
-    return wrong_usage("the address of the node must begin with http:// or https://");
+  if (!access.url.starts_with("http://"))
+    return wrong_usage("the address of the node must begin with http://",
+                       "the admin listener speaks plain HTTP on its own machine; from elsewhere use a tunnel, such as ssh -L");
   if (connection.api_key_file.empty()) {
     access.api_key = variable(shell, "SCHAKEL_API_KEY");
     return access;

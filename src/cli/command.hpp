@@ -22,7 +22,6 @@ struct Output {
 struct Connection {
   std::string url;
   std::string api_key_file;
-  std::string ca_file;
 };
 struct ConfigFile {
   std::string config = "schakel.toml";
@@ -33,8 +32,8 @@ void declare_output(CLI::App&, Output&);
 void declare_connection(CLI::App&, Connection&);
 void declare_config(CLI::App&, ConfigFile&);
 
-// The address and key from arguments, environment and file. Errors: "auth.missing"-free: a request without key is the node's to refuse;
-// "file.unreadable", "SEC.SLEUTEL.RECHTEN" when others may read the key file (SEC-071).
+// The address and key from arguments, environment and file; a missing key is the node's to refuse. Errors: "usage", "file.unreadable",
+// "SEC.SLEUTEL.RECHTEN" when others may read the key file (SEC-071).
 Outcome<ApiAccess> access_from(const Shell&, const Connection&);
 
 // The tree while it is built. `chosen` is what the parsed command line runs.

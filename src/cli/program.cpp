@@ -10,8 +10,15 @@ namespace schakel::cli {
 namespace {
 
 void add_all(Commands& commands) {
+  auto& audit = commands.noun("audit", "The audit log");
+  add_database_commands(commands, audit);
   add_version_commands(commands);
   add_config_commands(commands);
+  add_message_commands(commands);
+  add_contract_commands(commands);
+  add_operation_commands(commands, audit);
+  add_pki_commands(commands);
+  add_apply_command(commands);
 }
 
 bool looks_secret(std::string_view argument) {
@@ -65,6 +72,16 @@ int parse_error(Shell& shell, const CLI::App& root, const CLI::ParseError& error
                 wrong_usage(without_secrets(error.what(), arguments), "the command with --help shows what it takes, with an example"));
 }
 
+Outcome<> run_chosen(const Commands& commands, Shell& shell) {
+  try {
+    return commands.chosen(shell);
+  } catch (const Json::exception&) {
+    // Commands read members of the node's answers as the API promises them; a wrong form is the one thing that they leave to this place.
+    return Failure(Exit::failure, "transport.invalid", "the node's answer has another form than this program expects",
+                   "check that --url is a Schakel node of the same release (`schakel version`)");
+  }
+}
+
 }  // namespace
 
 int run(const std::vector<std::string>& arguments, Shell& shell) {
@@ -82,7 +99,7 @@ int run(const std::vector<std::string>& arguments, Shell& shell) {
   } catch (const CLI::ParseError& error) {
     return parse_error(shell, root, error, arguments);
   }
-  const auto outcome = commands.chosen(shell);
+  const auto outcome = run_chosen(commands, shell);
   shell.out.flush();
   if (outcome && !shell.out) return report(shell, Failure(Exit::failure, "file.unwritable", "standard output cannot be written"));
   return outcome ? static_cast<int>(*outcome) : report(shell, outcome.error());

@@ -27,8 +27,10 @@ struct Shell {
   Random& random;
   // Makes the client of a node's API. Nothing is sent before the first request.
   std::function<Outcome<std::unique_ptr<Api>>(const ApiAccess&)> connect;
-  // Runs until it is told to stop (SIGTERM, SIGINT): waits for `serve` and `pki serve`. Tests return at once.
-  std::function<void()> wait_for_stop;
+  // Lets time pass.
+  std::function<void(Duration)> sleep;
+  // Takes SIGTERM and SIGINT from here on, and gives a function that waits for one. To be called before threads exist.
+  std::function<std::function<void()>()> hold_stop;
 };
 
 }  // namespace schakel::cli

@@ -18,7 +18,8 @@ namespace schakel::cli {
 
 class FixedClock final : public Clock {
  public:
-  Instant now() const override { return Instant(std::chrono::seconds(1'790'000'000)); }
+  Instant now() const override { return at; }
+  Instant at{std::chrono::seconds(1'790'000'000)};
 };
 
 class CountingRandom final : public Random {
@@ -59,7 +60,7 @@ inline ApiResponse problem_answer(unsigned status, const std::string& code, cons
   return answer(status, members, {{"Content-Type", "application/problem+json"}});
 }
 
-class Terminal : public testing::Test {
+class Terminal : public ::testing::Test {
  protected:
   Terminal() {
     auto name = (std::filesystem::temp_directory_path() / "schakel-cli-XXXXXX").string();
@@ -83,7 +84,8 @@ class Terminal : public testing::Test {
                   access = given;
                   return std::unique_ptr<Api>(std::make_unique<FakeApi>(node, requests));
                 },
-                .wait_for_stop = [] {}};
+                .sleep = [this](Duration time) { slept += time; },
+                .hold_stop = [this] { return while_serving; }};
     return cli::run(arguments, shell);
   }
 
@@ -104,6 +106,8 @@ class Terminal : public testing::Test {
   FixedClock clock;
   CountingRandom random;
   ApiAccess access;
+  Duration slept{};
+  std::function<void()> while_serving = [] {};
   FakeApi::Handler node = [](const ApiRequest&) -> Result<ApiResponse> { return fail("transport.connect", "no node listens"); };
   std::vector<ApiRequest> requests;
 };

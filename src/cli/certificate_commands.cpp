@@ -1,0 +1,100 @@
+// certificate csr|check: tools for own real certificates, without a node (SEC-017, SEC-072; security.md 2.11).
+#include <array>
+#include <fstream>
+
+#include "cli/findings.hpp"
+#include "cli/nouns.hpp"
+#include "security/issuance.hpp"
+#include "security/keys.hpp"
+
+namespace schakel::cli {
+namespace {
+
+constexpr int key_bits = 3072;  // security.md 2.11
+
+// --- csr -------------------------------------------------------------------------------------------------------------------------
+
+struct CsrOptions : Output {
+  security::RequestPlan plan{};
+  std::string key_file, out, passphrase_file;
+  bool g1 = false;
+};
+
+void declare_csr(CLI::App& command, CsrOptions& options) {
+  auto& plan = options.plan;
+  command.add_option("--org", plan.organisation, "name of the organisation")->required()->option_text("NAME");
+  command.add_option("--ou", plan.organisational_unit, "part of it, for a SubOIN")->option_text("NAME");
+  command.add_option("--oin", plan.oin, "its OIN; stands in subject.serialNumber")->required()->option_text("OIN");
+  command.add_option("--cn", plan.common_name, "common name (default: the first host name)")->option_text("NAME");
+  command.add_option("--dns", plan.hosts, "host names, separated by commas")->delimiter(',')->option_text("NAMES");
+  command.add_option("--key-file", options.key_file, "write the new private key to this new file")->required()->option_text("FILE");
+  command.add_option("--passphrase-file", options.passphrase_file, "encrypt the key under the passphrase in this file")
+      ->option_text("FILE");
+  command.add_option("--out", options.out, "write the request to this file (default: standard output)")->option_text("FILE");
+  command.add_flag("--g1", options.g1, "sign with sha256WithRSA instead of RSASSA-PSS");
+}
+
+std::string pem_of(BytesView der) {
+  const auto text = to_base64(der);
+  std::string pem = "-----BEGIN CERTIFICATE REQUEST-----\n";
+  for (std::size_t at = 0; at < text.size(); at += 64) pem += text.substr(at, 64) + "\n";
+  return pem + "-----END CERTIFICATE REQUEST-----\n";
+}
+
+Outcome<> csr(Shell& shell, const CsrOptions& options) {
+  auto plan = options.plan;
+  if (plan.common_name.empty() && !plan.hosts.empty()) plan.common_name = plan.hosts.front();
+  if (plan.common_name.empty()) return wrong_usage("give --cn or --dns");
+  plan.scheme = options.g1 ? security::SigningScheme::pkcs1_sha256 : security::SigningScheme::pss_sha512;
+  if (std::ifstream(options.key_file))
+    return Failure(Exit::failure, "file.exists", options.key_file + " exists already",
+                   "PKIoverheid requires a new key for every certificate: give another file");
+  SCHAKEL_TRY(const auto passphrase, read_passphrase(options.passphrase_file));
+  SCHAKEL_TRY(const auto key, security::generate_rsa(key_bits));
+  SCHAKEL_TRY(const auto request, security::make_request(plan, key.get()));
+  SCHAKEL_TRY(const auto key_pem, security::private_key_pem(key.get(), passphrase));
+  SCHAKEL_CHECK(security::write_private_file(options.key_file, key_pem));
+  return write_file(shell, options.out, pem_of(request), false);
+}
+
+// --- check -----------------------------------------------------------------------------------------------------------------------
+
+struct CheckOptions : Output, Trust {
+  std::string certificate, key, passphrase_file, usage = "tls-server";
+  std::vector<std::string> hosts;
+};
+
+void declare_check(CLI::App& command, CheckOptions& options) {
+  command.add_option("FILE", options.certificate, "the certificate with its chain, PEM")->required();
+  command.add_option("--key-file", options.key, "its private key, PEM or PKCS#12")->required()->option_text("FILE");
+  command.add_option("--passphrase-file", options.passphrase_file, "passphrase of the key")->option_text("FILE");
+  command.add_option("--host", options.hosts, "host names under which it is published, separated by commas")
+      ->delimiter(',')
+      ->option_text("NAMES");
+  command.add_option("--usage", options.usage, "tls-client, tls-server, signing or encryption (default tls-server)")->option_text("NAME");
+  declare_trust(command, options);
+}
+
+Outcome<> check(Shell& shell, const CheckOptions& options) {
+  SCHAKEL_TRY(const auto usage, usage_from(options.usage));
+  SCHAKEL_TRY(const auto profile, profile_of(options));
+  if (options.anchors.empty()) return wrong_usage("give the roots with --anchors");
+  SCHAKEL_TRY(const auto trust, store_of(shell, options, profile));
+  SCHAKEL_TRY(const auto passphrase, read_passphrase(options.passphrase_file));
+  SCHAKEL_TRY(const auto own, security::load_key_pair({.certificates = options.certificate, .key = options.key, .passphrase = passphrase}));
+  return report(shell, options.format, security::check_own(*own, options.hosts, usage, *trust, shell.clock.now()));
+}
+
+}  // namespace
+
+void add_certificate_tools(Commands& commands, CLI::App& noun) {
+  commands.verb<CsrOptions>(noun, "csr", "Make a private key and a certificate request with the OIN",
+                            "schakel certificate csr --org \"Gemeente Voorbeeldstad\" --oin 00000099000000010000 --dns "
+                            "dk.voorbeeldstad.example --key-file dk.key --out dk.csr",
+                            declare_csr, csr);
+  commands.verb<CheckOptions>(
+      noun, "check", "Judge an own certificate with its key before it is used (exit code 5 for onvoldoende or fout)",
+      "schakel certificate check dk.chain.pem --key-file dk.key --host dk.voorbeeldstad.example --anchors roots.pem", declare_check, check);
+}
+
+}  // namespace schakel::cli

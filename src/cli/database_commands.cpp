@@ -1,0 +1,219 @@
+// db migrate|status|verify, audit verify, tenant create: what works on the configuration and the database itself.
+#include <array>
+
+#include "cli/nouns.hpp"
+#include "cli/settings.hpp"
+#include "exchange/store.hpp"
+#include "server/setup.hpp"
+
+namespace schakel::cli {
+namespace {
+
+struct DatabaseTask : Output, ConfigFile {};
+
+// A database with what it needs.
+struct Opened {
+  std::unique_ptr<Metrics> metrics = std::make_unique<Metrics>();
+  std::unique_ptr<sql::Database> database;
+};
+
+Outcome<Opened> open_database(const Shell& shell, const ConfigFile& file) {
+  SCHAKEL_TRY(const auto settings, settings_from(shell, file));
+  Opened opened;
+  SCHAKEL_TRY(opened.database, sql::open({.url = settings.database.url, .pool_size = 2}, silent_log(), *opened.metrics));
+  return opened;
+}
+
+// --- db ------------------------------------------------------------------------------------------------------------------------
+
+constexpr std::array schema_columns = {Column{"schema", "current"}, Column{"newest", "newest"}, Column{"state", "state"}};
+
+Json as_json(const sql::SchemaState& state) {
+  const auto* word = state.current == 0             ? "empty"
+                     : state.current < state.newest ? "older"
+                     : state.current > state.newest ? "newer"
+                                                    : "up to date";
+  return {{"current", state.current}, {"newest", state.newest}, {"state", word}};
+}
+
+Outcome<> migrate(Shell& shell, const DatabaseTask& options) {
+  SCHAKEL_TRY(const auto opened, open_database(shell, options));
+  SCHAKEL_TRY(const auto state, sql::migrate(*opened.database, exchange::migrations()));
+  print_record(shell.out, options.format, as_json(state), schema_columns);
+  return Exit::ok;
+}
+
+Outcome<> status(Shell& shell, const DatabaseTask& options) {
+  SCHAKEL_TRY(const auto opened, open_database(shell, options));
+  SCHAKEL_TRY(const auto state, sql::schema_state(*opened.database, exchange::migrations()));
+  print_record(shell.out, options.format, as_json(state), schema_columns);
+  if (state.current == state.newest) return Exit::ok;
+  return Failure(Exit::findings, "", state.current > state.newest ? "the database is of a newer release" : "the database is not up to date",
+                 state.current > state.newest ? "use the newer program"
+                                              : "`schakel db migrate` brings it up to date; `schakel serve` does so at its start");
+}
+
+// --- verify ------------------------------------------------------------------------------------------------------------------------
+
+constexpr std::array verify_columns = {Column{"CHECK", "check"}, Column{"TENANT", "tenant"}, Column{"RECORDS", "records", Align::right},
+                                       Column{"VERDICT", "verdict"}};
+
+Json chain_verdict(const char* check, const std::string& tenant, const exchange::ChainVerdict& verdict) {
+  return {{"check", check},
+          {"tenant", tenant.empty() ? "(installation)" : tenant},
+          {"records", verdict.events},
+          {"verdict", verdict.first_break ? "broken at " + std::to_string(*verdict.first_break) : "ok"},
+          {"ok", !verdict.first_break}};
+}
+
+// ADP-502, SEC-104: the chains of trail and audit log, each tenant's.
+Outcome<Json> verified_chains(sql::Database& database) {
+  Json verdicts = Json::array();
+  SCHAKEL_CHECK(database.read([&](sql::Transaction& tx) -> Result<> {
+    verdicts = Json::array();
+    SCHAKEL_TRY(const auto tenants, server::load_tenants(tx));
+    for (const auto& tenant : tenants) {
+      SCHAKEL_TRY(const auto trail, exchange::verify_trail(tx, tenant.slug));
+      SCHAKEL_TRY(const auto audit, exchange::verify_audit(tx, tenant.slug));
+      verdicts.push_back(chain_verdict("trail", tenant.slug, trail));
+      verdicts.push_back(chain_verdict("audit log", tenant.slug, audit));
+    }
+    SCHAKEL_TRY(const auto audit, exchange::verify_audit(tx, ""));
+    verdicts.push_back(chain_verdict("audit log", "", audit));
+    return {};
+  }));
+  return verdicts;
+}
+
+Outcome<Json> verified_storage(sql::Database& database) {
+  Json verdict = {{"check", "storage"}, {"tenant", "(installation)"}, {"verdict", "ok"}, {"ok", true}};
+  if (database.is_postgres()) return verdict;  // its pages are checked by the server (data_checksums, amcheck)
+  SCHAKEL_CHECK(database.read([&](sql::Transaction& tx) -> Result<> {
+    SCHAKEL_TRY(const auto rows, tx.query("PRAGMA integrity_check(1)"));
+    if (!rows.empty() && rows[0].text(0) != "ok") {
+      verdict["verdict"] = rows[0].text(0);
+      verdict["ok"] = false;
+    }
+    return {};
+  }));
+  return verdict;
+}
+
+Outcome<> report(Shell& shell, Format format, const Json& verdicts) {
+  print_list(shell.out, format, verdicts, verify_columns);
+  for (const auto& verdict : verdicts)
+    if (!verdict.value("ok", false))
+      return Failure(Exit::findings, "", "a check failed: " + text_at(verdict, "check") + " of " + text_at(verdict, "tenant"),
+                     "keep the database as it is, and compare it with the last backup");
+  return Exit::ok;
+}
+
+Outcome<> verify(Shell& shell, const DatabaseTask& options) {
+  SCHAKEL_TRY(const auto opened, open_database(shell, options));
+  SCHAKEL_TRY(auto verdicts, verified_chains(*opened.database));
+  SCHAKEL_TRY(auto storage, verified_storage(*opened.database));
+  verdicts.push_back(std::move(storage));
+  return report(shell, options.format, verdicts);
+}
+
+Outcome<> verify_audit(Shell& shell, const DatabaseTask& options) {
+  SCHAKEL_TRY(const auto opened, open_database(shell, options));
+  SCHAKEL_TRY(const auto verdicts, verified_chains(*opened.database));
+  return report(shell, options.format, verdicts);
+}
+
+// --- tenant create ---------------------------------------------------------------------------------------------------------------
+
+struct TenantOptions : Output, ConfigFile {
+  server::Tenant tenant;
+  std::vector<std::string> certificates;
+  std::string key_file;
+};
+
+void declare_tenant(CLI::App& command, TenantOptions& options) {
+  auto& tenant = options.tenant;
+  command.add_option("--slug", tenant.slug, "short name: lower-case letters, digits and hyphens")->required()->option_text("NAME");
+  command.add_option("--name", tenant.name, "name of the organisation")->required()->option_text("TEXT");
+  command.add_option("--environment", tenant.environment, "test or production (default test); never changes afterwards")
+      ->option_text("NAME");
+  command.add_option("--oin", tenant.oins, "OINs, separated by commas")->required()->delimiter(',')->option_text("OINS");
+  command.add_option("--host", tenant.hosts, "TLS server names that are this tenant's, separated by commas")
+      ->delimiter(',')
+      ->option_text("NAMES");
+  command
+      .add_option("--certificate", options.certificates,
+                  "own certificate and key below pki.keys, as CHAIN.pem:KEY.key[:PURPOSE,PURPOSE]; may be repeated")
+      ->option_text("FILES");
+  command.add_option("--key-file", options.key_file, "write the first API key to this new file, readable by this user only")
+      ->option_text("FILE");
+}
+
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  for (;;) {
+    const auto at = text.find(separator);
+    parts.emplace_back(text.substr(0, at));
+    if (at == std::string_view::npos) return parts;
+    text.remove_prefix(at + 1);
+  }
+}
+
+Outcome<server::OwnCertificate> certificate_from(const std::string& text) {
+  const auto parts = split(text, ':');
+  if (parts.size() < 2 || parts.size() > 3 || parts[0].empty() || parts[1].empty())
+    return wrong_usage("--certificate takes CHAIN.pem:KEY.key, and optionally :PURPOSE,PURPOSE");
+  server::OwnCertificate certificate;
+  certificate.certificates = parts[0];
+  certificate.key = parts[1];
+  if (parts.size() == 3) certificate.purposes = split(parts[2], ',');
+  return certificate;
+}
+
+Outcome<> create_tenant(Shell& shell, const TenantOptions& options) {
+  static constexpr std::array columns = {Column{"tenant", "tenant"}, Column{"result", "result"}, Column{"environment", "environment"},
+                                         Column{"OINs", "oins"}, Column{"API key", "apiKeyFile"}};
+  auto tenant = options.tenant;
+  for (const auto& text : options.certificates) {
+    SCHAKEL_TRY(auto certificate, certificate_from(text));
+    tenant.certificates.push_back(std::move(certificate));
+  }
+  Failure faults(Exit::usage, "request.invalid", "the tenant cannot be like this");
+  for (const auto& fault : server::check(tenant)) faults.particulars.push_back(fault.location + ": " + fault.detail);
+  if (!faults.particulars.empty()) return faults;
+  SCHAKEL_TRY(const auto settings, settings_from(shell, options));
+  Metrics metrics;
+  SCHAKEL_TRY(const auto database, server::open_for_setup(settings, silent_log(), metrics));
+  SCHAKEL_TRY(const auto done, server::set_up_tenant(*database, tenant, options.key_file, shell.random, shell.clock.now()));
+  static constexpr std::array words = {"created", "changed", "unchanged"};
+  Json result = {{"tenant", tenant.slug},
+                 {"result", words.at(static_cast<std::size_t>(done.tenant))},
+                 {"environment", tenant.environment},
+                 {"oins", tenant.oins}};
+  if (done.key_made) result["apiKeyFile"] = options.key_file;
+  print_record(shell.out, options.format, result, columns);
+  if (!options.key_file.empty() && !done.key_made)
+    shell.err << "schakel: the tenant has API keys already; `schakel api-key create` makes another one\n";
+  return Exit::ok;
+}
+
+}  // namespace
+
+void add_database_commands(Commands& commands, CLI::App& audit) {
+  auto& db = commands.noun("db", "The database of a node");
+  commands.verb<DatabaseTask>(db, "migrate", "Make the tables, or bring them up to date", "schakel db migrate --config schakel.toml",
+                              nullptr, migrate);
+  commands.verb<DatabaseTask>(db, "status", "Show which schema the database has (exit code 5 when it is not this program's)",
+                              "schakel db status", nullptr, status);
+  commands.verb<DatabaseTask>(db, "verify", "Check storage, and the hash chains of trails and audit logs (exit code 5 when one is broken)",
+                              "schakel db verify", nullptr, verify);
+  commands.verb<DatabaseTask>(audit, "verify", "Check the hash chains of trails and audit logs; names the first break (exit code 5)",
+                              "schakel audit verify --config schakel.toml", nullptr, verify_audit);
+  auto& tenant = commands.noun("tenant", "Organisations that this installation works for");
+  commands.verb<TenantOptions>(tenant, "create",
+                               "Write a tenant into the database, beside a running node or without one, and make its first API key",
+                               "schakel tenant create --slug voorbeeldstad --name \"Gemeente Voorbeeldstad\" --oin 00000099000000010000 "
+                               "--key-file voorbeeldstad.key",
+                               declare_tenant, create_tenant);
+}
+
+}  // namespace schakel::cli
