@@ -30,6 +30,14 @@ Result<> mark_received_events(sql::Transaction& tx, const exchange::Message& mes
 
 }  // namespace
 
+bool waits_for_application(const exchange::Message& message) {
+  return message.direction == exchange::Direction::inbound && (message.state == State::received || message.state == State::offered);
+}
+
+bool may_be_replayed(const exchange::Message& message) {
+  return message.direction == exchange::Direction::inbound && (message.state == State::processed || message.state == State::rejected);
+}
+
 Result<> add_trail(sql::Transaction& tx, std::string_view node, const exchange::Message& message, std::string type, std::string actor,
                    Instant at, std::string code, std::string detail) {
   exchange::TrailEvent event;

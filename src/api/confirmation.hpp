@@ -12,6 +12,11 @@ namespace schakel::api {
 
 inline constexpr std::string_view default_queue = "default";
 
+// Inbound and still to be said something of; a replay offers what was decided already once more, without touching the state
+// (adapter.md 3.3).
+bool waits_for_application(const exchange::Message&);
+bool may_be_replayed(const exchange::Message&);
+
 enum class Verdict { processed, rejected };
 
 struct Confirmation {

@@ -135,7 +135,7 @@ OrderedJson descriptor_subset(const exchange::Message& message, std::span<const 
 OrderedJson trail_event(const exchange::SealedTrailEvent& sealed, std::string_view tenant) {
   const auto& event = sealed.event;
   OrderedJson out;
-  out["seq"] = event.seq;
+  if (event.seq > 0) out["seq"] = event.seq;  // its place in the chain, within seconds
   out["at"] = to_rfc3339(event.at);
   out["node"] = sealed.node;
   out["tenant"] = tenant;
@@ -152,8 +152,8 @@ OrderedJson trail_event(const exchange::SealedTrailEvent& sealed, std::string_vi
   put(out, "detail", event.detail);
   if (event.bytes) out["bytes"] = *event.bytes;
   if (event.duration_ms) out["durationMs"] = *event.duration_ms;
-  out["previousHash"] = sealed.previous_hash;
-  out["hash"] = sealed.hash;
+  put(out, "previousHash", sealed.previous_hash);
+  put(out, "hash", sealed.hash);
   return out;
 }
 

@@ -10,8 +10,6 @@
 
 namespace schakel::api {
 
-inline constexpr std::string_view base_path = "/api/v1";
-
 std::string message_href(std::string_view id);                      // /api/v1/messages/{id}
 std::string payload_href(std::string_view id, std::int64_t index);  // …/payloads/{index}
 

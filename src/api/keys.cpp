@@ -236,10 +236,22 @@ bool Principal::only_own(std::string_view permission) const {
   return !may(permission) && permissions.contains(std::string(permission) + std::string(own_suffix));
 }
 
+static Principal principal_of(const ApiKey& key) {
+  Principal principal;
+  principal.id = key.id;
+  principal.name = key.name;
+  principal.tenant = key.tenant;
+  principal.roles = key.roles;
+  for (const auto& role : key.roles) principal.permissions.merge(permissions_of(role));
+  principal.permissions.insert(key.permissions.begin(), key.permissions.end());
+  return principal;
+}
+
 Keys::Keys(std::vector<ApiKey> keys) {
   for (auto& key : keys) {
     std::string hash = key.hash;
-    by_hash_.emplace(std::move(hash), std::move(key));
+    Principal principal = principal_of(key);
+    by_hash_.emplace(std::move(hash), Entry{std::move(key), std::move(principal)});
   }
 }
 
@@ -253,37 +265,35 @@ Result<std::shared_ptr<const Keys>> Keys::load(sql::Transaction& tx) {
   return std::shared_ptr<const Keys>(std::make_shared<const Keys>(std::move(keys)));
 }
 
-const ApiKey* Keys::find(std::string_view token) const {
+const Keys::Entry* Keys::entry_of(std::string_view token) const {
   if (!looks_like_token(token)) return nullptr;
   // Looking up by the hash gives an attacker nothing to time.
   const auto found = by_hash_.find(sha256_hex(token));
   return found == by_hash_.end() ? nullptr : &found->second;
 }
 
-Answer<Principal> Keys::authenticate(const http::Request& request, Instant now, std::string& reason) const {
+const ApiKey* Keys::find(std::string_view token) const {
+  const Entry* entry = entry_of(token);
+  return entry == nullptr ? nullptr : &entry->key;
+}
+
+Answer<const Principal*> Keys::authenticate(const http::Request& request, Instant now, std::string& reason) const {
   const auto credential = credential_of(request);
   if (credential && credential->empty()) {
     reason = "missing";
     return unauthorised("auth.missing", "Geef een API-sleutel in X-Api-Key of Authorization.");
   }
-  const ApiKey* key = credential ? find(*credential) : nullptr;
-  if (key == nullptr) {
+  const Entry* entry = credential ? entry_of(*credential) : nullptr;
+  if (entry == nullptr) {
     reason = "unknown";
-  } else if (key->revoked_at) {
+  } else if (entry->key.revoked_at) {
     reason = "revoked";
-  } else if (key->expires_at && *key->expires_at <= now) {
+  } else if (entry->key.expires_at && *entry->key.expires_at <= now) {
     reason = "expired";
-  } else if (!key->source_networks.empty() && !http::is_in_networks(request.remote_address, key->source_networks)) {
+  } else if (!entry->key.source_networks.empty() && !http::is_in_networks(request.remote_address, entry->key.source_networks)) {
     reason = "sourceNetwork";
   } else {
-    Principal principal;
-    principal.id = key->id;
-    principal.name = key->name;
-    principal.tenant = key->tenant;
-    principal.roles = key->roles;
-    for (const auto& role : key->roles) principal.permissions.merge(permissions_of(role));
-    principal.permissions.insert(key->permissions.begin(), key->permissions.end());
-    return principal;
+    return &entry->principal;
   }
   return unauthorised("auth.invalid", "De inloggegevens zijn niet geldig.");
 }

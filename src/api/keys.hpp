@@ -66,11 +66,17 @@ class Keys {
   static Result<std::shared_ptr<const Keys>> load(sql::Transaction&);
 
   const ApiKey* find(std::string_view token) const;
-  // auth.missing, auth.invalid: the same answer for every reason, which `reason` names for the audit log.
-  Answer<Principal> authenticate(const http::Request&, Instant now, std::string& reason) const;
+  // auth.missing, auth.invalid: the same answer for every reason, which `reason` names for the audit log. The principal lives as long as
+  // the snapshot.
+  Answer<const Principal*> authenticate(const http::Request&, Instant now, std::string& reason) const;
 
  private:
-  std::unordered_map<std::string, ApiKey> by_hash_;
+  struct Entry {
+    ApiKey key;
+    Principal principal;
+  };
+  const Entry* entry_of(std::string_view token) const;
+  std::unordered_map<std::string, Entry> by_hash_;
 };
 
 // The first key of an installation, for `schakel serve`: made when the tenant has no key at all and written to a new file with mode 0600.

@@ -12,6 +12,8 @@
 
 namespace schakel::api {
 
+inline constexpr std::string_view base_path = "/api/v1";
+
 using Json = nlohmann::json;                 // what comes in
 using OrderedJson = nlohmann::ordered_json;  // what goes out: members in the order of the specification
 

@@ -27,11 +27,16 @@ struct Visit {
   Json json;                      // parsed, when the route wants JSON
 
   const std::string& tenant() const { return principal.tenant; }
+  // True when the permission reaches only what this principal made.
+  bool only_own(std::string_view permission) const { return principal.only_own(permission); }
 };
 
-// An operation is one transaction (most), or a coroutine that makes its own (streams, waiting).
-using InTransaction = std::function<Answer<http::Response>(const Visit&, sql::Transaction&)>;
-using Streaming = std::function<http::Awaitable<Answer<http::Response>>(Visit&)>;
+// Most operations are one transaction in two steps: a Plan reads the input outside the database and notes every fault; what it returns runs
+// inside the unit, perhaps more than once, when there were none. The others (streams, waiting) are coroutines that get the faults noted so
+// far.
+using InTransaction = std::function<Answer<http::Response>(sql::Transaction&)>;
+using Plan = std::function<InTransaction(const Visit&, Faults&)>;
+using Streaming = std::function<http::Awaitable<Answer<http::Response>>(Visit&, Faults)>;
 
 enum class Access { read, write };
 enum class Body { none, json, merge_patch, optional_json, xml, stream };
@@ -39,12 +44,13 @@ enum class Body { none, json, merge_patch, optional_json, xml, stream };
 struct Route {
   std::string_view method;
   std::string_view path;          // below the base path: "/messages/{id}"
-  std::string_view permission;    // "message.read"; empty: no login
+  std::string_view permission;    // "message.read"; empty: every login
   bool for_applications = false;  // also on the internal listener (adapter.md 2.1.1)
   Body body = Body::none;
   std::vector<std::string_view> query;  // keys that it knows
   Access access = Access::read;
-  std::variant<InTransaction, Streaming> operation;
+  std::variant<Plan, Streaming> operation;
+  bool any_answer = false;  // answers with something else than JSON: Accept is not judged
 };
 
 class Router {

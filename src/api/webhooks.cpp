@@ -181,19 +181,26 @@ exchange::Document to_document(const Webhook& hook) {
 // The parameters of a row `webhook.call` that is one delivery.
 struct Webhooks::Delivery {
   std::string webhook, event;
-  std::int64_t at = 0;  // of the event, in microseconds: with its id the order of the events of one message
+  std::int64_t at = 0;     // of the event, in microseconds
+  std::int64_t place = 0;  // among the deliveries of this message to this webhook
   bool target = false, replay = false;
 
   static std::optional<Delivery> from(const std::string& parameters) {
     const Json body = Json::parse(parameters, nullptr, false);
     if (!body.is_object() || !body.contains("webhook")) return std::nullopt;
-    return Delivery{body.value("webhook", ""), body.value("event", ""), body.value("at", std::int64_t{0}), body.value("target", false),
-                    body.value("replay", false)};
+    Delivery out;
+    out.webhook = body.value("webhook", "");
+    out.event = body.value("event", "");
+    out.at = body.value("at", std::int64_t{0});
+    out.place = body.value("place", std::int64_t{0});
+    out.target = body.value("target", false);
+    out.replay = body.value("replay", false);
+    return out;
   }
   std::string text() const {
-    return OrderedJson{{"webhook", webhook}, {"event", event}, {"at", at}, {"target", target}, {"replay", replay}}.dump();
+    return OrderedJson{{"webhook", webhook}, {"event", event}, {"at", at}, {"place", place}, {"target", target}, {"replay", replay}}.dump();
   }
-  bool before(const Delivery& other) const { return webhook == other.webhook && std::tie(at, event) < std::tie(other.at, other.event); }
+  bool before(const Delivery& other) const { return webhook == other.webhook && place < other.place; }
 };
 
 namespace {
@@ -228,8 +235,9 @@ const Webhook* best_target(const std::vector<Webhook>& hooks, const Message& mes
   return best;
 }
 
-bool waits_for_application(const Message& message) {
-  return message.direction == exchange::Direction::inbound && (message.state == State::received || message.state == State::offered);
+// A target's call is still wanted: the application has not spoken, or it is to hear again what it decided.
+bool is_to_be_offered(const Message& message, bool replay) {
+  return waits_for_application(message) || (replay && may_be_replayed(message));
 }
 
 // A row that waits again: not an attempt.
@@ -251,30 +259,40 @@ std::vector<std::string> Webhooks::networks_for(std::string_view tenant) const {
   return out;
 }
 
-Result<> Webhooks::add_delivery(sql::Transaction& tx, const Message* message, const ApplicationEvent& event, const Webhook& hook,
-                                bool target, bool replay) const {
+Result<> Webhooks::add_delivery(sql::Transaction& tx, const ApplicationEvent& event, const Webhook& hook, bool target, bool replay) const {
   Work work;
   work.id = new_id();
   work.tenant = event.tenant;
   work.kind = call_kind;
-  work.subject = message == nullptr ? event.id : message->id;
+  work.subject = event.message.empty() ? event.id : event.message;
   work.destination = "webhook:" + hook.id;
   work.due = dependencies_.clock.now();
-  work.parameters = Delivery{hook.id, event.id, event.at.time_since_epoch().count(), target, replay}.text();
+  Delivery delivery;
+  delivery.webhook = hook.id;
+  delivery.event = event.id;
+  delivery.at = event.at.time_since_epoch().count();
+  delivery.target = target;
+  delivery.replay = replay;
+  SCHAKEL_TRY(const auto rows, exchange::work_of(tx, call_kind, work.subject));
+  for (const auto& row : rows) {
+    const auto other = Delivery::from(row.parameters);
+    if (other && other->webhook == hook.id) delivery.place = std::max(delivery.place, other->place + 1);
+  }
+  work.parameters = delivery.text();
   return exchange::add_work(tx, work);
 }
 
 Result<> Webhooks::offer(sql::Transaction& tx, const Claimer& claimer, const Work& work) const {
   SCHAKEL_CHECK(exchange::finish_work(tx, claimer, work.id));
   SCHAKEL_TRY(auto message, exchange::find_message(tx, work.tenant, work.subject));
-  if (!message || !waits_for_application(*message)) return {};
+  const Json parameters = Json::parse(work.parameters, nullptr, false);
+  const bool replay = parameters.is_object() && parameters.value("replay", false);
+  if (!message || !is_to_be_offered(*message, replay)) return {};
   const Instant now = dependencies_.clock.now();
   SCHAKEL_TRY(const auto hooks, webhooks_of(tx, work.tenant));
   const Webhook* target = best_target(hooks, *message);
   if (target == nullptr) return exchange::enqueue(tx, work.tenant, default_queue, message->id, now);
 
-  const Json parameters = Json::parse(work.parameters, nullptr, false);
-  const bool replay = parameters.is_object() && parameters.value("replay", false);
   const bool again = replay || message->offered_at || (parameters.is_object() && parameters.value("again", false));
   SCHAKEL_TRY(const auto events, exchange::events_of(tx, work.tenant, message->id));
   const auto received = std::find_if(events.rbegin(), events.rend(), [](const auto& event) { return event.type == "message.received"; });
@@ -288,8 +306,7 @@ Result<> Webhooks::offer(sql::Transaction& tx, const Claimer& claimer, const Wor
   }
   for (const auto& hook : hooks) {
     const bool is_target = &hook == target;
-    if (is_target || (!again && hook.wants("message.received", *message)))
-      SCHAKEL_CHECK(add_delivery(tx, &*message, event, hook, is_target, replay));
+    if (is_target || (!again && hook.wants("message.received", *message))) SCHAKEL_CHECK(add_delivery(tx, event, hook, is_target, replay));
   }
   return {};
 }
@@ -298,22 +315,23 @@ Result<> Webhooks::fan_out(sql::Transaction& tx, const Claimer& claimer, const W
   SCHAKEL_TRY(const auto event, exchange::find_event(tx, work.tenant, work.subject));
   // Inbound messages reach their applications by message.offer.
   if (!event || event->type == "message.received") return exchange::finish_work(tx, claimer, work.id);
-  std::optional<Message> message;
+  Message message;
   if (!event->message.empty()) {
-    SCHAKEL_TRY(message, exchange::find_message(tx, work.tenant, event->message));
     SCHAKEL_TRY(const auto events, exchange::events_of(tx, work.tenant, event->message));
-    for (const auto& earlier : events) {
-      if (std::tie(earlier.at, earlier.id) >= std::tie(event->at, event->id)) continue;
-      SCHAKEL_TRY(const auto waiting, exchange::work_of(tx, call_kind, earlier.id));
+    const auto ours = std::find_if(events.begin(), events.end(), [&](const auto& one) { return one.id == event->id; });
+    // Processed already: the application pulled it.
+    if (ours == events.end()) return exchange::finish_work(tx, claimer, work.id);
+    for (auto earlier = events.begin(); earlier != ours; ++earlier) {
+      SCHAKEL_TRY(const auto waiting, exchange::work_of(tx, call_kind, earlier->id));
       if (!waiting.empty()) return wait_until(tx, claimer, work, dependencies_.clock.now() + order_wait);
     }
+    SCHAKEL_TRY(auto found, exchange::find_message(tx, work.tenant, event->message));
+    if (found) message = std::move(*found);
   }
   SCHAKEL_CHECK(exchange::finish_work(tx, claimer, work.id));
   SCHAKEL_TRY(const auto hooks, webhooks_of(tx, work.tenant));
-  const Message nothing;
   for (const auto& hook : hooks) {
-    if (!hook.wants(event->type, message ? *message : nothing)) continue;
-    SCHAKEL_CHECK(add_delivery(tx, message ? &*message : nullptr, *event, hook, false, false));
+    if (hook.wants(event->type, message)) SCHAKEL_CHECK(add_delivery(tx, *event, hook, false, false));
   }
   return {};
 }
@@ -333,7 +351,7 @@ Result<> Webhooks::offer_elsewhere(sql::Transaction& tx, const Claimer& claimer,
   offer.kind = offer_kind;
   offer.subject = work.subject;
   offer.due = dependencies_.clock.now();
-  offer.parameters = R"({"again":true})";
+  offer.parameters = delivery.replay ? R"({"again":true,"replay":true})" : R"({"again":true})";
   return exchange::add_work(tx, offer);
 }
 
@@ -346,7 +364,7 @@ Result<std::optional<WebhookCall>> Webhooks::call(sql::Transaction& tx, const Cl
   if (event && !event->message.empty()) {
     SCHAKEL_TRY(message, exchange::find_message(tx, work.tenant, event->message));
   }
-  if (!event || (delivery.target && (!message || !waits_for_application(*message)))) {
+  if (!event || (delivery.target && (!message || !is_to_be_offered(*message, delivery.replay)))) {
     SCHAKEL_CHECK(exchange::finish_work(tx, claimer, work.id));
     return nothing;
   }
@@ -374,7 +392,7 @@ Result<std::optional<WebhookCall>> Webhooks::call(sql::Transaction& tx, const Cl
     return nothing;
   }
   if (delivery.target) {
-    message->state = State::offered;
+    if (waits_for_application(*message)) message->state = State::offered;
     message->offered_at = now;
     ++message->delivery_attempt;
     SCHAKEL_CHECK(exchange::update_message(tx, *message));
@@ -390,7 +408,9 @@ Result<std::optional<WebhookCall>> Webhooks::call(sql::Transaction& tx, const Cl
       SCHAKEL_CHECK(inline_payloads(tx, payloads, data["payloads"]));
   }
   const auto particulars = OrderedJson::parse(event->data, nullptr, false);
-  if (particulars.is_object() && !particulars.empty()) data[message ? "error" : "particulars"] = particulars;
+  // What message.received would add is in the descriptor already.
+  const bool adds = particulars.is_object() && !particulars.empty() && event->type != "message.received";
+  if (adds) data[message ? "error" : "particulars"] = particulars;
   out.body = event_body(event->type, event->at, data);
   out.url = hook->url;
   out.tls = hook->tls;

@@ -165,8 +165,7 @@ class Webhooks {
   struct Delivery;
   Result<> fan_out(sql::Transaction&, const exchange::Claimer&, const exchange::Work&) const;
   Result<std::optional<WebhookCall>> call(sql::Transaction&, const exchange::Claimer&, const exchange::Work&, const Delivery&) const;
-  Result<> add_delivery(sql::Transaction&, const exchange::Message*, const exchange::ApplicationEvent&, const Webhook&, bool target,
-                        bool replay) const;
+  Result<> add_delivery(sql::Transaction&, const exchange::ApplicationEvent&, const Webhook&, bool target, bool replay) const;
   Result<> succeeded(sql::Transaction&, const exchange::Claimer&, const WebhookCall&, const Delivery&) const;
   Result<> failed(sql::Transaction&, const exchange::Claimer&, const WebhookCall&, const Delivery&, const WebhookOutcome&) const;
   Result<> bury(sql::Transaction&, const exchange::Claimer&, const WebhookCall&, const Delivery&, const std::string& code) const;

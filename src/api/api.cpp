@@ -1,0 +1,421 @@
+#include "api/api.hpp"
+
+#include <atomic>
+#include <mutex>
+#include <unordered_map>
+
+#include "api/openapi.hpp"
+#include "api/resources.hpp"
+#include "base/oin.hpp"
+#include "exchange/commit.hpp"
+#include "exchange/store.hpp"
+
+namespace schakel::api {
+namespace {
+
+using http::Awaitable;
+using http::Request;
+using http::Response;
+
+constexpr Duration keys_age_max = std::chrono::seconds(2);        // of ADP-802's 5 s
+constexpr Duration failure_told_every = std::chrono::minutes(1);  // SEC-105
+constexpr std::size_t failures_kept_max = 10'000;
+
+bool is_storage_error(std::string_view code) {
+  return code.starts_with("storage.") && code != "storage.conflict";
+}
+
+// A token anywhere in the request target (REST-005, REST-067).
+std::optional<std::string> token_in_target(const Request& request) {
+  constexpr std::size_t token_bytes = 51;
+  for (const std::string_view prefix : {"sk_live_", "sk_test_"}) {
+    for (auto at = request.target.find(prefix); at != std::string::npos; at = request.target.find(prefix, at + 1))
+      return request.target.substr(at, token_bytes);
+  }
+  static constexpr std::string_view names[] = {"access_token", "accessToken", "apiKey", "api_key", "apikey",       "api-key",
+                                               "x-api-key",    "X-Api-Key",   "key",    "token",   "authorization"};
+  for (const auto& [name, value] : request.query) {
+    if (std::find(std::begin(names), std::end(names), name) != std::end(names)) return value;
+  }
+  return std::nullopt;
+}
+
+// `Accept` lets JSON pass (REST-064).
+bool accepts_json(const Request& request) {
+  static constexpr std::string_view fine[] = {"*/*", "application/*", "application/json", "application/problem+json"};
+  bool any = false;
+  for (const auto& [name, value] : request.headers) {
+    if (!equals_ignoring_case(name, "Accept")) continue;
+    any = true;
+    std::string_view rest = value;
+    while (!rest.empty()) {
+      const auto comma = std::min(rest.find(','), rest.size());
+      const auto range = rest.substr(0, comma);
+      const auto type = to_lower(trim(range.substr(0, range.find(';'))));
+      if (std::find(std::begin(fine), std::end(fine), type) != std::end(fine)) return true;
+      rest.remove_prefix(std::min(comma + 1, rest.size()));
+    }
+  }
+  return !any;
+}
+
+// `type` with no parameter but charset=utf-8.
+bool is_media_type(std::string_view header, std::initializer_list<std::string_view> types) {
+  const auto semicolon = header.find(';');
+  const auto type = to_lower(trim(header.substr(0, semicolon)));
+  if (std::find(types.begin(), types.end(), type) == types.end()) return false;
+  if (semicolon == std::string_view::npos) return true;
+  const auto parameter = to_lower(trim(header.substr(semicolon + 1)));
+  return parameter == "charset=utf-8" || parameter == "charset=\"utf-8\"";
+}
+
+bool has_body(const Request& request) {
+  return request.content_length.value_or(0) > 0 || request.headers.find("Transfer-Encoding");
+}
+
+bool fits_content_type(const Request& request, Body wanted) {
+  if (request.headers.find("Content-Encoding")) return false;
+  if (request.headers.count("Content-Type") > 1) return false;
+  const auto given = request.headers.find("Content-Type");
+  switch (wanted) {
+    case Body::none:
+      return !has_body(request);
+    case Body::optional_json:
+      return !has_body(request) || (given && is_media_type(*given, {"application/json"}));
+    case Body::json:
+      return given && is_media_type(*given, {"application/json"});
+    case Body::merge_patch:
+      return given && is_media_type(*given, {"application/merge-patch+json", "application/json"});
+    case Body::xml:
+      return given && (to_lower(*given).starts_with("application/xml") || to_lower(*given).starts_with("text/xml"));
+    case Body::stream:
+      return true;  // its operation judges
+  }
+  return false;
+}
+
+Refusal too_large(std::size_t bytes_max) {
+  return {"http.bodyTooLarge", "De inhoud is groter dan " + std::to_string(bytes_max) + " octetten."};
+}
+
+Response options_response(const std::vector<std::string_view>& allow) {
+  Response response = no_content();
+  std::string list;
+  for (const auto method : allow) list += (list.empty() ? "" : ", ") + std::string(method);
+  response.headers.set("Allow", std::move(list));
+  return response;
+}
+
+}  // namespace
+
+Awaitable<Answer<Response>> in_unit(sql::Database& database, Access access, InTransaction operation) {
+  std::optional<Answer<Response>> answer;
+  const sql::Unit unit = [&](sql::Transaction& tx) -> Result<> {
+    answer.emplace(operation(tx));
+    if (answer->has_value()) return {};
+    return fail(answer->error().code, answer->error().detail);
+  };
+  Result<> done;
+  if (access == Access::read) {
+    done = co_await exchange::read(database, unit);
+  } else {
+    done = co_await exchange::commit(database, unit);
+  }
+  // A refusal of ours comes back with its errors; an error of the database has nothing but itself.
+  if (answer && !answer->has_value() && !is_storage_error(answer->error().code)) co_return std::move(answer->error());
+  if (!done)
+    co_return Refusal(done.error().code, is_storage_error(done.error().code) ? "De opslag is nu niet beschikbaar." : done.error().detail);
+  co_return std::move(*answer);
+}
+
+struct Api::State : std::enable_shared_from_this<Api::State> {
+  State(Settings given_settings, Dependencies given)
+      : settings(std::move(given_settings)), dependencies(std::move(given)), office{settings, dependencies}, router(make_routes()) {}
+
+  std::vector<Route> make_routes() const {
+    std::vector<Route> routes;
+    add_message_routes(routes, office);
+    add_payload_routes(routes, office);
+    add_queue_routes(routes, office);
+    add_webhook_routes(routes, office);
+    add_contract_routes(routes, office);
+    add_mapping_routes(routes, office);
+    add_key_routes(routes, office);
+    add_operation_routes(routes, office);
+    return routes;
+  }
+
+  Awaitable<Response> handle(Request& request, bool applications_only);
+  Awaitable<Answer<Response>> answer(Request& request, bool applications_only);
+  Awaitable<Answer<Response>> run(const Route& route, Visit& visit);
+  Awaitable<Answer<>> read_body(const Route& route, Visit& visit, Faults& faults);
+  Awaitable<Result<std::shared_ptr<const Keys>>> keys_now();
+  Awaitable<Refusal> refuse_token_in_target(const Request& request, const std::string& token);
+  Awaitable<> tell_refused(const Request& request, std::string_view tenant, std::string_view actor, std::string_view kind,
+                           std::string_view reason);
+  bool is_told_now(const std::string& what);
+
+  const Settings settings;
+  const Dependencies dependencies;
+  const Office office;
+  const Router router;
+
+  std::mutex mutex;  // of what follows
+  std::shared_ptr<const Keys> keys;
+  std::int64_t keys_version = -1;
+  Instant keys_checked{};
+  bool keys_stale = true;
+  std::unordered_map<std::string, Instant> told;
+};
+
+// The snapshot of keys, read anew when the configuration has changed and the last look is older than two seconds.
+Awaitable<Result<std::shared_ptr<const Keys>>> Api::State::keys_now() {
+  const Instant now = dependencies.clock.now();
+  std::int64_t known = -1;
+  {
+    const std::lock_guard lock(mutex);
+    if (keys && !keys_stale && now - keys_checked < keys_age_max && now >= keys_checked) co_return keys;
+    if (keys && !keys_stale) known = keys_version;
+  }
+  std::int64_t version = 0;
+  std::shared_ptr<const Keys> fresh;
+  const auto read = co_await exchange::read(dependencies.database, [&](sql::Transaction& tx) -> Result<> {
+    fresh.reset();
+    SCHAKEL_TRY(version, exchange::configuration_version(tx));
+    if (version == known) return {};
+    SCHAKEL_TRY(fresh, Keys::load(tx));
+    return {};
+  });
+  if (!read) co_return read.error();
+  const std::lock_guard lock(mutex);
+  if (fresh) {
+    keys = fresh;
+    keys_version = version;
+  }
+  keys_checked = now;
+  keys_stale = false;
+  co_return keys;
+}
+
+bool Api::State::is_told_now(const std::string& what) {
+  const Instant now = dependencies.clock.now();
+  const std::lock_guard lock(mutex);
+  if (told.size() >= failures_kept_max) told.clear();
+  const auto [entry, is_new] = told.try_emplace(what, now);
+  if (!is_new && now - entry->second < failure_told_every) return false;
+  entry->second = now;
+  return true;
+}
+
+// Refused logins and permissions in the audit log: the first of an address, then one a minute.
+Awaitable<> Api::State::tell_refused(const Request& request, std::string_view tenant, std::string_view actor, std::string_view kind,
+                                     std::string_view reason) {
+  dependencies.log.warning("api.refused",
+                           {{"kind", kind}, {"reason", reason}, {"address", request.remote_address}, {"requestId", request.request_id}});
+  if (!is_told_now(request.remote_address + " " + std::string(reason) + " " + std::string(actor))) co_return;
+  Json record = {
+      {"kind", kind}, {"result", "refused"}, {"reason", reason}, {"listener", request.listener}, {"address", request.remote_address}};
+  if (!actor.empty()) record["actor"] = actor;
+  record["action"] = request.method;
+  record["object"] = for_log(request.path);
+  const std::string text = record.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const Instant now = dependencies.clock.now();
+  const auto done = co_await exchange::commit(
+      dependencies.database, [&](sql::Transaction& tx) { return exchange::append_audit(tx, tenant, settings.node, now, text); });
+  if (!done) dependencies.log.error("audit.failed", {{"code", done.error().code}});
+}
+
+// A real key that travelled in a URL is known to every log on its way: it is revoked (adapter.md section 4).
+Awaitable<Refusal> Api::State::refuse_token_in_target(const Request& request, const std::string& token) {
+  auto known = co_await keys_now();
+  const ApiKey* key = known ? (*known)->find(token) : nullptr;
+  if (key != nullptr && !key->revoked_at) {
+    ApiKey revoked = *key;
+    revoked.revoked_at = dependencies.clock.now();
+    const auto done = co_await exchange::commit(dependencies.database,
+                                                [&](sql::Transaction& tx) { return exchange::put_document(tx, to_document(revoked)); });
+    if (done) {
+      dependencies.log.error("apiKey.revoked", {{"apiKey", revoked.id}, {"reason", "urlToken"}});
+      const std::lock_guard lock(mutex);
+      keys_stale = true;
+    }
+  }
+  co_await tell_refused(request, key == nullptr ? "" : key->tenant, key == nullptr ? "" : key->id, "authentication", "urlToken");
+  Faults faults;
+  add_fault(faults, "query", "", "credentials", "inloggegevens horen in een kopregel, nooit in een adres");
+  co_return judge(std::move(faults)).error();
+}
+
+Awaitable<Answer<>> Api::State::read_body(const Route& route, Visit& visit, Faults& faults) {
+  if (route.body == Body::none || route.body == Body::stream) co_return Answer<>{};
+  const bool is_xml = route.body == Body::xml;
+  const std::size_t bytes_max = is_xml ? settings.document_bytes_max : settings.json_bytes_max;
+  if (visit.request.content_length.value_or(0) > bytes_max) co_return too_large(bytes_max);
+  auto body = co_await http::read_all(*visit.request.body, bytes_max);
+  if (!body) co_return body.error().code == "http.bodyTooLarge" ? too_large(bytes_max) : Refusal(body.error());
+  visit.body = std::move(*body);
+  if (is_xml) co_return Answer<>{};
+  if (visit.body.empty() && route.body == Body::optional_json) {
+    visit.json = Json::object();
+    co_return Answer<>{};
+  }
+  auto json = read_json(visit.body);
+  if (json) {
+    visit.json = std::move(*json);
+    co_return Answer<>{};
+  }
+  if (json.error().errors.empty()) co_return std::move(json.error());
+  for (auto& fault : json.error().errors) faults.push_back(std::move(fault));
+  co_return judge(std::move(faults)).error();
+}
+
+Awaitable<Answer<Response>> Api::State::run(const Route& route, Visit& visit) {
+  Faults faults;
+  check_query(visit.request, route.query, faults);
+  const auto body = co_await read_body(route, visit, faults);
+  if (!body) co_return body.error();
+  if (const auto* streaming = std::get_if<Streaming>(&route.operation)) co_return co_await (*streaming)(visit, std::move(faults));
+  InTransaction operation = std::get<Plan>(route.operation)(visit, faults);
+  if (const auto verdict = judge_input(std::move(faults)); !verdict) co_return verdict.error();
+  co_return co_await in_unit(dependencies.database, route.access, std::move(operation));
+}
+
+Awaitable<Answer<Response>> Api::State::answer(Request& request, bool applications_only) {
+  if (const auto token = token_in_target(request)) co_return co_await refuse_token_in_target(request, *token);
+  const bool below_base =
+      request.path.starts_with(base_path) && request.path.size() > base_path.size() && request.path[base_path.size()] == '/';
+  if (!below_base) co_return not_found();
+  const std::string_view path = std::string_view(request.path).substr(base_path.size());
+  if (auto document = serve_openapi(request, path)) co_return std::move(*document);
+  auto match = router.match(request.method, path, applications_only);
+  if (match.allow.empty()) co_return not_found();
+  if (request.method == "OPTIONS") co_return options_response(match.allow);
+  if (match.route == nullptr) {
+    Refusal refusal("request.methodNotAllowed", "Deze methode bestaat hier niet.");
+    refusal.headers = options_response(match.allow).headers;
+    co_return refusal;
+  }
+  const Route& route = *match.route;
+  auto known = co_await keys_now();
+  if (!known) co_return Refusal("storage.unavailable", "De opslag is nu niet beschikbaar.");
+  std::string reason;
+  auto principal = (*known)->authenticate(request, dependencies.clock.now(), reason);
+  if (!principal) {
+    co_await tell_refused(request, "", "", "authentication", reason);
+    co_return principal.error();
+  }
+  if (!route.permission.empty() && !(*principal)->may(route.permission) && !(*principal)->only_own(route.permission)) {
+    co_await tell_refused(request, (*principal)->tenant, (*principal)->id, "authorisation", route.permission);
+    co_return Refusal("auth.forbidden", "Hiervoor is het recht " + std::string(route.permission) + " nodig.");
+  }
+  if (!route.any_answer && !accepts_json(request))
+    co_return Refusal("request.notAcceptable", "Hier is alleen application/json te krijgen.");
+  if (!fits_content_type(request, route.body)) co_return Refusal("request.mediaType", "Dit mediatype wordt hier niet aangenomen.");
+  Visit visit{request, **principal, std::move(match.path), {}, {}};
+  auto result = co_await run(route, visit);
+  const bool changed_configuration =
+      result && route.access == Access::write && !route.permission.starts_with("message.") && !route.permission.starts_with("queue.");
+  if (changed_configuration) {
+    {
+      const std::lock_guard lock(mutex);
+      keys_stale = true;
+    }
+    if (dependencies.configuration_changed) dependencies.configuration_changed();
+  }
+  co_return result;
+}
+
+Awaitable<Response> Api::State::handle(Request& request, bool applications_only) {
+  auto result = co_await answer(request, applications_only);
+  Response response = result ? std::move(*result) : to_response(result.error(), request.request_id);
+  if (!result && response.status == 500) {
+    dependencies.log.error(
+        "api.internal",
+        {{"code", result.error().code}, {"detail", result.error().detail}, {"requestId", request.request_id}, {"path", request.path}});
+  }
+  if (response.status == 503 && !response.headers.find("Retry-After")) response.headers.set("Retry-After", "5");
+  http::add_api_headers(response, request.request_id);
+  co_return response;
+}
+
+Api::Api(Settings settings, Dependencies dependencies) : state_(std::make_shared<State>(std::move(settings), std::move(dependencies))) {}
+Api::~Api() = default;
+
+http::Handler Api::admin() {
+  return [state = state_](Request& request) { return state->handle(request, false); };
+}
+
+http::Handler Api::internal() {
+  return [state = state_](Request& request) { return state->handle(request, true); };
+}
+
+const std::vector<Route>& Api::routes() const {
+  return state_->router.routes();
+}
+
+void Api::reload_keys() {
+  const std::lock_guard lock(state_->mutex);
+  state_->keys_stale = true;
+}
+
+// --- what the resources share ------------------------------------------------------------------------------------------------------
+
+std::string Office::environment_of(std::string_view tenant) const {
+  const auto found = dependencies.tenant(tenant);
+  return found ? found->environment : "test";
+}
+
+Refusal not_found() {
+  return {"notFound", "Dit bestaat hier niet."};
+}
+
+Result<> audit(sql::Transaction& tx, const Office& office, const Visit& visit, std::string_view action, std::string_view object,
+               const Json& before, const Json& after) {
+  Json record = {{"kind", "administration"},
+                 {"result", "ok"},
+                 {"listener", visit.request.listener},
+                 {"address", visit.request.remote_address},
+                 {"actor", "apiKey:" + visit.principal.id},
+                 {"action", action},
+                 {"object", object}};
+  if (const auto agent = visit.request.headers.find("User-Agent")) record["userAgent"] = for_log(*agent);
+  if (!before.is_null()) record["before"] = before;
+  if (!after.is_null()) record["after"] = after;
+  return exchange::append_audit(tx, visit.tenant(), office.settings.node, office.now(),
+                                record.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+std::string read_oin(Members& members, std::string_view name, Need need) {
+  const auto text = members.text(name, need, 64);
+  if (!text) return {};
+  if (is_oin(*text)) return *text;
+  members.fault(name, "oin.invalid", "geen geldig OIN");
+  return {};
+}
+
+std::string read_reason(Members& members) {
+  return members.text("reason", Need::required, 500, 3).value_or("");
+}
+
+http::Response paged(const Visit& visit, const Page& page, const std::vector<OrderedJson>& all) {
+  auto list = OrderedJson::array();
+  const auto total = static_cast<std::int64_t>(all.size());
+  for (std::int64_t i = page.offset(); i < std::min(total, page.offset() + page.per_page); ++i)
+    list.push_back(all[static_cast<std::size_t>(i)]);
+  auto response = json_response(200, list);
+  add_page_headers(response, visit.request, page, total);
+  return response;
+}
+
+Answer<> judge_input(Faults faults) {
+  // A request that is wrong in its OINs alone has a code of its own (adapter.md section 4).
+  const bool only_oins =
+      !faults.empty() && std::all_of(faults.begin(), faults.end(), [](const auto& fault) { return fault.code == "oin.invalid"; });
+  auto verdict = judge(std::move(faults));
+  if (verdict || !only_oins) return verdict;
+  Refusal refusal = verdict.error();
+  refusal.code = "oin.invalid";
+  return refusal;
+}
+
+}  // namespace schakel::api

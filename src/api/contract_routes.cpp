@@ -1,0 +1,399 @@
+// Contracts of kind cpa and the partners in them (cpa.md 2.7, 3.5; adapter.md 1.4).
+#include "api/contract_view.hpp"
+#include "api/resources.hpp"
+#include "cpa/store.hpp"
+#include "exchange/commit.hpp"
+#include "exchange/store.hpp"
+#include "http/run.hpp"
+
+namespace schakel::api {
+namespace {
+
+using exchange::Contract;
+using exchange::ContractState;
+using http::Response;
+
+constexpr std::string_view kind = "cpa";
+
+Answer<Contract> found(sql::Transaction& tx, const Visit& visit) {
+  SCHAKEL_TRY(auto contract, exchange::find_contract(tx, visit.tenant(), visit.path[0]));
+  if (!contract) return not_found();
+  return std::move(*contract);
+}
+
+Response answer(unsigned status, const Contract& contract, const OrderedJson& body) {
+  auto response = json_response(status, body);
+  response.headers.set("ETag", etag(contract.version));
+  return response;
+}
+
+Json for_audit(const Contract& contract) {
+  return {{"cpaId", contract.name},
+          {"digest", contract.digest},
+          {"state", to_string(contract.state)},
+          {"settings", Json::parse(contract.settings.empty() ? "{}" : contract.settings, nullptr, false)}};
+}
+
+Result<std::vector<Contract>> contracts_of(sql::Transaction& tx, std::string_view tenant) {
+  SCHAKEL_TRY(auto all, exchange::all_contracts(tx, kind));
+  std::erase_if(all, [&](const Contract& contract) { return contract.tenant != tenant; });
+  return all;
+}
+
+// --- reading ---------------------------------------------------------------------------------------------------------------------
+
+InTransaction list(const Visit& visit, Faults& faults) {
+  Query query(visit.request, faults);
+  const Page page = read_page(query);
+  const std::string wanted_kind = query.choice("kind", {"cpa", "wsdl", "oas", "gb", "fsc"}), cpa_id = query.text("cpaId");
+  const std::string state = query.choice("state", {"draft", "validated", "active", "suspended", "expired", "retired"});
+  return [&visit, page, wanted_kind, cpa_id, state](sql::Transaction& tx) -> Answer<Response> {
+    std::vector<OrderedJson> all;
+    if (wanted_kind.empty() || wanted_kind == kind) {
+      SCHAKEL_TRY(const auto contracts, contracts_of(tx, visit.tenant()));
+      for (const auto& contract : contracts) {
+        const bool fits = (cpa_id.empty() || contract.name == cpa_id) && (state.empty() || to_string(contract.state) == state);
+        if (fits) all.push_back(contract_json(contract));
+      }
+    }
+    return paged(visit, page, all);
+  };
+}
+
+InTransaction show(const Visit& visit, Faults&) {
+  return [&visit](sql::Transaction& tx) -> Answer<Response> {
+    SCHAKEL_TRY(const auto contract, found(tx, visit));
+    SCHAKEL_TRY(const auto former_versions, exchange::contract_history_count(tx, visit.tenant(), contract.id));
+    OrderedJson body = contract_json(contract);
+    body["formerVersions"] = former_versions;
+    return answer(200, contract, body);
+  };
+}
+
+// The octets as they were loaded (CPA-005).
+InTransaction show_document(const Visit& visit, Faults&) {
+  return [&visit](sql::Transaction& tx) -> Answer<Response> {
+    SCHAKEL_TRY(auto contract, found(tx, visit));
+    Response response;
+    response.headers.set("Content-Type", "application/xml");
+    response.headers.set("Content-Disposition", "attachment; filename=\"contract.xml\"");
+    response.headers.set("Repr-Digest", "sha-256=:" + to_base64(sha256(contract.document)) + ":");
+    response.headers.set("ETag", etag(contract.version));
+    response.body = std::move(contract.document);
+    return response;
+  };
+}
+
+InTransaction match(const Office& office, const Visit& visit, Faults& faults) {
+  Query query(visit.request, faults);
+  MatchQuestion question;
+  question.from = query.text("from");
+  question.from_role = query.text("fromRole");
+  question.to = query.text("to");
+  question.to_role = query.text("toRole");
+  question.service = query.text("service");
+  question.action = query.text("action");
+  question.cpa_id = query.text("cpaId");
+  question.at = query.instant("at").value_or(office.now());
+  return [&office, &visit, question](sql::Transaction&) -> Answer<Response> {
+    return json_response(200, explain_match(*office.dependencies.contracts(), visit.tenant(), question));
+  };
+}
+
+// --- validation and import -----------------------------------------------------------------------------------------------------------
+
+// The PartyIds of the tenant as this document writes them: its OINs with whatever suffix (CPA-052).
+std::vector<cpa::PartyId> own_ids(const Office& office, const std::string& tenant_name, BytesView document) {
+  std::vector<cpa::PartyId> own;
+  const auto tenant = office.dependencies.tenant(tenant_name);
+  const std::vector<std::string> oins = tenant ? tenant->oins : std::vector<std::string>();
+  for (const auto& oin : oins) own.push_back({"urn:osb:oin", oin});
+  const auto agreement = cpa::parse(document);
+  if (!agreement) return own;
+  for (const auto& party : agreement->parties) {
+    if (std::find(oins.begin(), oins.end(), party.oin()) != oins.end()) own.insert(own.end(), party.ids.begin(), party.ids.end());
+  }
+  return own;
+}
+
+cpa::JudgedDocument judge_document(const Office& office, const std::string& tenant, Bytes document, const cpa::ContractSettings& settings,
+                                   bool activating) {
+  cpa::ValidationOptions options;
+  const bool production = office.environment_of(tenant) == "production";
+  options.mode = production ? cpa::Mode::production : cpa::Mode::test;
+  options.production_environment = production;
+  options.now = office.now();
+  options.activating = activating;
+  options.tls_offloaded = settings.tls_offloaded;
+  options.allow_loopback = settings.allow_loopback && !production;
+  options.own = own_ids(office, tenant, document);
+  if (office.dependencies.complete_validation) office.dependencies.complete_validation(tenant, options);
+  return cpa::judge(std::move(document), options);
+}
+
+// The refusal of the contract's room, with the findings that explain it.
+Refusal with_findings(const Error& error, const cpa::Validation& validation) {
+  Refusal refusal(error.code, error.detail);
+  if (validation.refused()) refusal.members["findings"] = findings_json(validation);
+  return refusal;
+}
+
+InTransaction validate_only(const Office& office, const Visit& visit, Faults&) {
+  // Parsing and checking a document needs no database and may take long: it is done outside the unit.
+  const auto judged = judge_document(office, visit.tenant(), visit.body, {}, false);
+  return [body = validation_json(judged.validation)](sql::Transaction&) -> Answer<Response> { return json_response(200, body); };
+}
+
+InTransaction import(const Office& office, const Visit& visit, Faults& faults) {
+  Query query(visit.request, faults);
+  const bool overwrite = query.boolean("overwrite").value_or(false);
+  auto judged = std::make_shared<cpa::JudgedDocument>(judge_document(office, visit.tenant(), visit.body, {}, false));
+  return [&office, &visit, overwrite, judged](sql::Transaction& tx) -> Answer<Response> {
+    const auto loaded = cpa::load(tx, visit.tenant(), *judged, overwrite, {}, office.dependencies.random, office.now());
+    if (!loaded) return with_findings(loaded.error(), judged->validation);
+    const bool is_new = loaded->outcome == cpa::LoadOutcome::created;
+    const auto& contract = loaded->contract;
+    if (loaded->outcome != cpa::LoadOutcome::unchanged) {
+      SCHAKEL_CHECK(audit(tx, office, visit, is_new ? "contract.import" : "contract.replace", contract.id, nullptr, for_audit(contract)));
+    }
+    OrderedJson body = contract_json(contract);
+    body["findings"] = findings_json(judged->validation);
+    auto response = answer(is_new ? 201 : 200, contract, body);
+    response.headers.set("Location", std::string(base_path) + "/contracts/" + contract.id);
+    return response;
+  };
+}
+
+// --- life cycle (ADP-304, ADP-307) -------------------------------------------------------------------------------------------------
+
+// What a change of state does in the contract's room.
+using Change = std::function<Result<Contract>(sql::Transaction&, const Contract& present)>;
+
+Answer<Response> apply(sql::Transaction& tx, const Office& office, const Visit& visit, std::string_view action, const Change& change) {
+  SCHAKEL_TRY(const auto present, found(tx, visit));
+  SCHAKEL_CHECK(check_if_match(visit.request, present.version));
+  SCHAKEL_TRY(const auto after, change(tx, present));
+  SCHAKEL_CHECK(audit(tx, office, visit, "contract." + std::string(action), present.id, for_audit(present), for_audit(after)));
+  return answer(200, after, contract_json(after));
+}
+
+// Signed and encrypted profiles need means that this node may not have.
+Answer<> check_protection(const Office& office, const Contract& contract, const cpa::ContractSettings& settings,
+                          const cpa::Validation& validation) {
+  const auto tenant = office.dependencies.tenant(contract.tenant);
+  if (!validation.agreement || !tenant) return {};
+  cpa::LoadedContract loaded;
+  loaded.row = contract;
+  loaded.agreement = *validation.agreement;
+  loaded.settings = settings;
+  loaded.environment = tenant->environment;
+  for (std::size_t i = 0; i < loaded.agreement.parties.size(); ++i) {
+    if (std::find(tenant->oins.begin(), tenant->oins.end(), loaded.agreement.parties[i].oin()) != tenant->oins.end())
+      loaded.own_party = static_cast<int>(i);
+  }
+  const auto unprotected = office.dependencies.msh.unprotected_actions(loaded);
+  if (unprotected.empty()) return {};
+  Refusal refusal("state.conflict", "Deze node kan de beveiliging van sommige acties niet leveren.");
+  refusal.members["actions"] = unprotected;
+  return refusal;
+}
+
+// The document is judged anew, outside the transaction, and only the contract that was judged becomes active.
+http::Awaitable<Answer<Response>> activate(const Office& office, Visit& visit, Faults faults) {
+  Members(visit.json, "", faults).end();
+  if (auto verdict = judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
+  std::optional<Contract> contract;
+  auto read = co_await in_unit(office.dependencies.database, Access::read, [&](sql::Transaction& tx) -> Answer<Response> {
+    SCHAKEL_TRY(contract, found(tx, visit));
+    SCHAKEL_CHECK(check_if_match(visit.request, contract->version));
+    return no_content();
+  });
+  if (!read) co_return std::move(read.error());
+  const auto settings = cpa::parse_settings(contract->settings);
+  if (!settings) co_return Refusal(settings.error());
+  const auto judged = judge_document(office, visit.tenant(), contract->document, *settings, true);
+  if (auto protection = check_protection(office, *contract, *settings, judged.validation); !protection)
+    co_return std::move(protection.error());
+  auto done = co_await in_unit(office.dependencies.database, Access::write, [&](sql::Transaction& tx) -> Answer<Response> {
+    return apply(tx, office, visit, "activate", [&](sql::Transaction& unit, const Contract& present) {
+      return cpa::activate(unit, visit.tenant(), present.id, judged, present.version, office.now());
+    });
+  });
+  if (!done && judged.validation.refused()) done.error().members["findings"] = findings_json(judged.validation);
+  co_return done;
+}
+
+using Transition = Result<Contract> (*)(sql::Transaction&, std::string_view, std::string_view, std::int64_t, Instant);
+
+Plan transition(const Office& office, std::string_view action, Transition step) {
+  return [&office, action, step](const Visit& visit, Faults& faults) -> InTransaction {
+    Members(visit.json, "", faults).end();
+    return [&office, &visit, action, step](sql::Transaction& tx) {
+      return apply(tx, office, visit, action, [&](sql::Transaction& unit, const Contract& present) {
+        return step(unit, visit.tenant(), present.id, present.version, office.now());
+      });
+    };
+  };
+}
+
+// PATCH changes the settings that the document does not hold (cpa::ContractSettings).
+InTransaction change(const Office& office, const Visit& visit, Faults& faults) {
+  Members members(visit.json, "", faults);
+  const Json* settings = members.object("settings", Need::required);
+  members.end();
+  const Json patch = settings == nullptr ? Json() : *settings;
+  return [&office, &visit, patch](sql::Transaction& tx) -> Answer<Response> {
+    SCHAKEL_TRY(const auto contract, found(tx, visit));
+    Json merged = Json::parse(contract.settings.empty() ? "{}" : contract.settings, nullptr, false);
+    merged.merge_patch(patch);
+    const auto parsed = cpa::parse_settings(merged.dump());
+    if (!parsed) {
+      Faults wrong;
+      add_fault(wrong, "body", "/settings" + parsed.error().location, parsed.error().code, parsed.error().detail);
+      return judge(std::move(wrong)).error();
+    }
+    return apply(tx, office, visit, "update", [&](sql::Transaction& unit, const Contract& present) {
+      return cpa::change_settings(unit, visit.tenant(), present.id, *parsed, present.version, office.now());
+    });
+  };
+}
+
+InTransaction remove(const Office& office, const Visit& visit, Faults&) {
+  return [&office, &visit](sql::Transaction& tx) -> Answer<Response> {
+    SCHAKEL_TRY(const auto contract, found(tx, visit));
+    SCHAKEL_CHECK(check_if_match(visit.request, contract.version));
+    SCHAKEL_CHECK(cpa::remove(tx, visit.tenant(), contract.id, contract.version, office.now()));
+    SCHAKEL_CHECK(audit(tx, office, visit, "contract.delete", contract.id, for_audit(contract), nullptr));
+    return no_content();
+  };
+}
+
+// --- partners ----------------------------------------------------------------------------------------------------------------------
+
+InTransaction list_partners(const Office& office, const Visit& visit, Faults& faults) {
+  Query query(visit.request, faults);
+  const Page page = read_page(query);
+  return [&office, &visit, page](sql::Transaction& tx) -> Answer<Response> {
+    SCHAKEL_TRY(const auto circuits, exchange::circuits(tx));
+    return paged(visit, page, partners_json(*office.dependencies.contracts(), visit.tenant(), {}, circuits));
+  };
+}
+
+InTransaction show_partner(const Office& office, const Visit& visit, Faults&) {
+  return [&office, &visit](sql::Transaction& tx) -> Answer<Response> {
+    SCHAKEL_TRY(const auto circuits, exchange::circuits(tx));
+    const auto partners = partners_json(*office.dependencies.contracts(), visit.tenant(), visit.path[0], circuits);
+    if (partners.empty()) return not_found();
+    return json_response(200, partners.front());
+  };
+}
+
+// The contract to ping under: the one named, else any active one with the partner.
+const cpa::LoadedContract* contract_with(const cpa::Contracts& contracts, const Visit& visit, const std::string& cpa_id) {
+  for (const auto& contract : contracts.all()) {
+    const bool fits =
+        contract.row.tenant == visit.tenant() && contract.row.state == ContractState::active && contract.partner().oin() == visit.path[0];
+    if (fits && (cpa_id.empty() || contract.agreement.cpa_id == cpa_id)) return &contract;
+  }
+  return nullptr;
+}
+
+http::Awaitable<Answer<Response>> ping(const Office& office, Visit& visit, Faults faults) {
+  Members members(visit.json, "", faults);
+  const std::string cpa_id = members.text("cpaId").value_or("");
+  members.end();
+  if (auto verdict = judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
+  const auto contracts = office.dependencies.contracts();
+  const auto* contract = contract_with(*contracts, visit, cpa_id);
+  if (contract == nullptr) co_return not_found();
+  std::string id;
+  const auto started = co_await in_unit(office.dependencies.database, Access::write, [&](sql::Transaction& tx) -> Answer<Response> {
+    SCHAKEL_TRY(id, office.dependencies.msh.start_ping(tx, visit.tenant(), contract->agreement.cpa_id, "", ""));
+    return no_content();
+  });
+  if (!started) co_return started.error();
+  const Instant began = office.now();
+  ebms::Msh::SignalResult result;
+  // Any node may receive the Pong, so the answer is looked for in the database.
+  for (Duration waited{0};; waited += office.settings.poll_interval) {
+    const auto read = co_await exchange::read(office.dependencies.database, [&](sql::Transaction& tx) -> Result<> {
+      SCHAKEL_TRY(result, office.dependencies.msh.signal_result(tx, id));
+      return {};
+    });
+    if (!read) co_return Refusal(read.error());
+    if (result.answered || !result.error.empty() || waited >= office.settings.ping_timeout) break;
+    co_await http::sleep(office.settings.poll_interval);
+  }
+  if (result.answered) {
+    co_return json_response(
+        200, OrderedJson{{"result", "pong"},
+                         {"cpaId", contract->agreement.cpa_id},
+                         {"messageId", id},
+                         {"durationMs", std::chrono::duration_cast<std::chrono::milliseconds>(office.now() - began).count()}});
+  }
+  if (result.error.empty()) co_return Refusal("call.timeout", "De partner heeft niet op tijd geantwoord.");
+  Refusal refusal("call.upstream", "De partner is niet bereikt.");
+  refusal.members["reason"] = for_log(result.error);
+  co_return refusal;
+}
+
+}  // namespace
+
+void add_contract_routes(std::vector<Route>& routes, const Office& office) {
+  const auto plan = [&office](auto function) {
+    return Plan([&office, function](const Visit& visit, Faults& faults) { return function(office, visit, faults); });
+  };
+  const std::vector<std::string_view> pages = {"page", "perPage"};
+  routes.push_back(
+      {"GET", "/contracts", "contract.read", true, Body::none, {"kind", "cpaId", "state", "page", "perPage"}, Access::read, Plan(list)});
+  routes.push_back({"POST", "/contracts", "contract.create", false, Body::xml, {"overwrite"}, Access::write, plan(import)});
+  routes.push_back({"POST", "/contracts/_validate", "contract.read", false, Body::xml, {}, Access::read, plan(validate_only)});
+  routes.push_back({"GET",
+                    "/contracts/_match",
+                    "contract.read",
+                    true,
+                    Body::none,
+                    {"from", "fromRole", "to", "toRole", "service", "action", "cpaId", "at"},
+                    Access::read,
+                    plan(match)});
+  routes.push_back({"GET", "/contracts/{id}", "contract.read", true, Body::none, {}, Access::read, Plan(show)});
+  routes.push_back({"PATCH", "/contracts/{id}", "contract.update", false, Body::merge_patch, {}, Access::write, plan(change)});
+  routes.push_back({"DELETE", "/contracts/{id}", "contract.delete", false, Body::none, {}, Access::write, plan(remove)});
+  routes.push_back({"GET", "/contracts/{id}/document", "contract.read", true, Body::none, {}, Access::read, Plan(show_document), true});
+  routes.push_back({"POST",
+                    "/contracts/{id}/_activate",
+                    "contract.update",
+                    false,
+                    Body::optional_json,
+                    {},
+                    Access::write,
+                    Streaming([&office](Visit& visit, Faults faults) { return activate(office, visit, std::move(faults)); })});
+  routes.push_back({"POST",
+                    "/contracts/{id}/_suspend",
+                    "contract.update",
+                    false,
+                    Body::optional_json,
+                    {},
+                    Access::write,
+                    transition(office, "suspend", &cpa::suspend)});
+  routes.push_back({"POST",
+                    "/contracts/{id}/_retire",
+                    "contract.update",
+                    false,
+                    Body::optional_json,
+                    {},
+                    Access::write,
+                    transition(office, "retire", &cpa::retire)});
+  routes.push_back({"GET", "/partners", "contract.read", false, Body::none, pages, Access::read, plan(list_partners)});
+  routes.push_back({"GET", "/partners/{oin}", "contract.read", false, Body::none, {}, Access::read, plan(show_partner)});
+  routes.push_back({"POST",
+                    "/partners/{oin}/_ping",
+                    "contract.act",
+                    false,
+                    Body::optional_json,
+                    {},
+                    Access::write,
+                    Streaming([&office](Visit& visit, Faults faults) { return ping(office, visit, std::move(faults)); })});
+}
+
+}  // namespace schakel::api

@@ -1,0 +1,46 @@
+// The routes of each resource, one file each. They borrow settings and dependencies for as long as the Api lives. Private to api/.
+#pragma once
+
+#include <vector>
+
+#include "api/api.hpp"
+#include "api/json.hpp"
+
+namespace schakel::api {
+
+struct Office {  // what every resource works with
+  const Settings& settings;
+  const Dependencies& dependencies;
+
+  Instant now() const { return dependencies.clock.now(); }
+  std::string new_id() const { return uuid_v7(dependencies.random, now()); }
+  std::string environment_of(std::string_view tenant) const;
+};
+
+void add_message_routes(std::vector<Route>&, const Office&);  // messages, trail, acknowledgement, actions
+void add_payload_routes(std::vector<Route>&, const Office&);  // payload download
+void add_queue_routes(std::vector<Route>&, const Office&);    // queues, application events
+void add_webhook_routes(std::vector<Route>&, const Office&);
+void add_contract_routes(std::vector<Route>&, const Office&);   // contracts, partners
+void add_mapping_routes(std::vector<Route>&, const Office&);    // url-mappings, certificate-mappings, mandates
+void add_key_routes(std::vector<Route>&, const Office&);        // api-keys, roles
+void add_operation_routes(std::vector<Route>&, const Office&);  // nodes, settings, audit, certificates, trust
+
+// 404, the same for what is not there and what is another tenant's (ADP-202).
+Refusal not_found();
+
+// One record of an administrative act in the audit log (ADP-503), in the transaction of the act. `before` and `after` hold no secrets.
+Result<> audit(sql::Transaction&, const Office&, const Visit&, std::string_view action, std::string_view object, const Json& before,
+               const Json& after);
+
+// Shared input rules. Each adds its faults.
+std::string read_oin(Members&, std::string_view name, Need = Need::optional);
+std::string read_reason(Members&);
+
+// A list in memory as one page of an array.
+http::Response paged(const Visit&, const Page&, const std::vector<OrderedJson>& all);
+
+// Code of faults that make the whole request `oin.invalid` when there are no others.
+Answer<> judge_input(Faults);
+
+}  // namespace schakel::api
