@@ -484,6 +484,44 @@ std::string detail_for(const SSL* ssl) {
   return connection == nullptr ? "the connection ended during the handshake" : connection->detail;
 }
 
+// Verdicts on peers of open connections, so that a request costs a look-up. Safe from every thread.
+class RememberedVerdicts {
+ public:
+  bool still_valid(TrustStore& trust, const PeerIdentity& peer, std::span<const Certificate> path, Usage usage, Instant now) {
+    if (now > peer.not_after) return false;
+    const auto key = peer.environment + peer.sha256;
+    const auto crl_generation = trust.generation();
+    {
+      const std::lock_guard lock(mutex_);
+      const auto found = verdicts_.find(key);
+      if (found != verdicts_.end() && found->second.crl_generation == crl_generation && now < found->second.good_until)
+        return found->second.valid;
+    }
+    const bool valid = judge(trust, peer, path, usage, now);
+    // A list that nobody renewed expires without a new generation: look again after half a minute (SEC-028: within 60 s).
+    const Verdict entry{crl_generation, now + std::chrono::seconds(30), valid};
+    const std::lock_guard lock(mutex_);
+    if (verdicts_.size() >= remembered_peers_max) verdicts_.clear();
+    verdicts_[key] = entry;
+    return valid;
+  }
+
+ private:
+  struct Verdict {
+    std::uint64_t crl_generation = 0;
+    Instant good_until{};
+    bool valid = false;
+  };
+  static bool judge(TrustStore& trust, const PeerIdentity& peer, std::span<const Certificate> path, Usage usage, Instant now) {
+    if (!path.empty()) return may_connect(trust.verify_path(path, usage, now), usage);
+    const auto certificate = Certificate::from_der(peer.der);
+    return certificate && may_connect(trust.verify_path(std::span(&*certificate, 1), usage, now), usage);
+  }
+
+  std::mutex mutex_;
+  std::unordered_map<std::string, Verdict> verdicts_;  // environment + SHA-256
+};
+
 }  // namespace
 
 // --- server ----------------------------------------------------------------------------------------------------------------------------
@@ -496,14 +534,7 @@ struct TlsServer::State {
   mutable std::mutex swapping;
   std::shared_ptr<const Generation> generation;
 
-  // Verdicts of still_valid, so that a request costs a look-up.
-  struct Remembered {
-    std::uint64_t crl_generation = 0;
-    Instant good_until{};
-    bool valid = false;
-  };
-  mutable std::mutex remembering;
-  mutable std::unordered_map<std::string, Remembered> remembered;  // environment + SHA-256
+  RememberedVerdicts remembered;
 
   std::shared_ptr<const Generation> current() const {
     const std::lock_guard lock(swapping);
@@ -511,7 +542,6 @@ struct TlsServer::State {
   }
   Result<std::unique_ptr<Side>> make_identity(Identity) const;
   Result<std::shared_ptr<const Generation>> make_generation(std::vector<Identity>) const;
-  bool judge_again(TrustStore&, const PeerIdentity&) const;
 };
 
 Result<std::unique_ptr<Side>> TlsServer::State::make_identity(Identity identity) const {
@@ -601,42 +631,19 @@ std::string TlsServer::failure_detail(SSL* ssl) const {
   return detail_for(ssl);
 }
 
-bool TlsServer::State::judge_again(TrustStore& trust, const PeerIdentity& peer) const {
-  const auto certificate = Certificate::from_der(peer.der);
-  if (!certificate) return false;
-  const auto verdict = trust.verify_path(std::span(&*certificate, 1), Usage::tls_client, clock->now());
-  return may_connect(verdict, Usage::tls_client);
-}
-
-bool TlsServer::still_valid(const PeerIdentity& peer) const {
-  const auto now = state_->clock->now();
-  if (now > peer.not_after) return false;
+bool TlsServer::still_valid(const PeerIdentity& peer, std::span<const Certificate> path) const {
   const auto generation = state_->current();
   const auto side =
       std::ranges::find_if(generation->sides, [&](const auto& s) { return to_string(s->trust->profile()) == peer.environment; });
   if (side == generation->sides.end()) return false;  // its environment is no longer served here
-  auto& trust = *(*side)->trust;
-  const auto key = peer.environment + peer.sha256;
-  const auto crl_generation = trust.generation();
-  {
-    const std::lock_guard lock(state_->remembering);
-    const auto found = state_->remembered.find(key);
-    if (found != state_->remembered.end() && found->second.crl_generation == crl_generation && now < found->second.good_until)
-      return found->second.valid;
-  }
-  const bool valid = state_->judge_again(trust, peer);
-  // A list that nobody renewed expires without a new generation: look again after half a minute (SEC-028: within 60 s).
-  const State::Remembered entry{crl_generation, now + std::chrono::seconds(30), valid};
-  const std::lock_guard lock(state_->remembering);
-  if (state_->remembered.size() >= remembered_peers_max) state_->remembered.clear();
-  state_->remembered[key] = entry;
-  return valid;
+  return state_->remembered.still_valid(*(*side)->trust, peer, path, Usage::tls_client, state_->clock->now());
 }
 
 // --- client ----------------------------------------------------------------------------------------------------------------------------
 
 struct TlsClient::State {
   std::unique_ptr<Side> side;
+  RememberedVerdicts remembered;
 };
 
 Result<std::shared_ptr<TlsClient>> TlsClient::make(TlsSettings settings, std::shared_ptr<const KeyPair> identity,
@@ -688,6 +695,11 @@ std::string TlsClient::failure_reason(SSL* ssl) const {
 }
 std::string TlsClient::failure_detail(SSL* ssl) const {
   return detail_for(ssl);
+}
+
+bool TlsClient::still_valid(const PeerIdentity& peer, std::span<const Certificate> path) const {
+  const auto& side = *state_->side;
+  return state_->remembered.still_valid(*side.trust, peer, path, Usage::tls_server, side.clock->now());
 }
 
 std::string TlsClient::identity_sha256() const {

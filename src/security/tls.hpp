@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,7 +72,8 @@ class TlsServer {
   // The same as a sentence for the log; names the certificate, never a secret.
   std::string failure_detail(SSL*) const;
   // False when the peer's certificate of this connection has since been revoked or expired (SEC-028): http/ asks before each request.
-  bool still_valid(const PeerIdentity&) const;
+  // `path` is HandshakeResult::peer_chain: the issuers may be known from the handshake only.
+  bool still_valid(const PeerIdentity&, std::span<const Certificate> path = {}) const;
 
  private:
   struct State;
@@ -91,6 +93,8 @@ class TlsClient {
   Result<HandshakeResult> check(SSL*, const std::string& host, const std::string& expected_oin) const;
   std::string failure_reason(SSL*) const;
   std::string failure_detail(SSL*) const;
+  // As TlsServer::still_valid, of the server's certificate: before each request on a kept-alive connection.
+  bool still_valid(const PeerIdentity&, std::span<const Certificate> path) const;
   std::string identity_sha256() const;  // of our certificate: connections of different identities are never shared
 
  private:
