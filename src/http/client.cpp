@@ -405,8 +405,10 @@ Awaitable<Result<>> Client::State::reach(Link& link, const ClientRequest& reques
 bool Client::State::is_usable(Link& link, const ClientRequest& request, const Url& url) const {
   if (now() - link.idle_since >= options.idle_timeout || now() - link.made >= options.connection_age_max || link.stream->is_stale())
     return false;
-  // The peer's certificate may have been revoked, or its OIN no longer be the one, since the handshake (SEC-028).
-  return !url.is_tls() || request.tls->check(link.stream->ssl(), url.host, request.expected_oin).has_value();
+  if (!url.is_tls()) return true;
+  // SEC-028: the server's certificate may have been revoked since the handshake.
+  const auto checked = request.tls->check(link.stream->ssl(), url.host, request.expected_oin);
+  return checked && checked->peer && request.tls->still_valid(*checked->peer, checked->peer_chain);
 }
 
 Client::Client(asio::any_io_executor executor, Options options, const Clock& clock, Log& log, Metrics& metrics)

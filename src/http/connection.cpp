@@ -174,7 +174,7 @@ void Connection::abort() {
 }
 
 void Connection::check_revocation() {
-  if (!listener_->options.tls || !tls_.peer || listener_->options.tls->still_valid(*tls_.peer)) return;
+  if (!listener_->options.tls || !tls_.peer || listener_->options.tls->still_valid(*tls_.peer, tls_.peer_chain)) return;
   revoked_ = true;
   if (idle_) stream_->close();
 }
@@ -201,7 +201,6 @@ Awaitable<bool> Connection::handshake() {
   const Io outcome = co_await stream_->handshake();
   if (outcome == Io::ok) {
     tls_ = tls.result(stream_->ssl());
-    tls_.peer_chain = {};  // nobody asks for it again, and connections may idle for long
     co_return true;
   }
   // A load balancer that looks whether the port is open sends nothing; that is no failure to tell anybody about.
@@ -487,7 +486,7 @@ Awaitable<bool> Connection::serve_one() {
   if (!accepted) co_return co_await refuse(exchange, accepted.error());
   input_.consume(**received);
   // SEC-028: a certificate that was revoked since the handshake takes no new request.
-  if (tls_.peer && (revoked_ || !listener_->options.tls->still_valid(*tls_.peer))) {
+  if (tls_.peer && (revoked_ || !listener_->options.tls->still_valid(*tls_.peer, tls_.peer_chain))) {
     report("SEC.PKI.INGETROKKEN", "The certificate of this connection is no longer valid.");
     co_return false;
   }

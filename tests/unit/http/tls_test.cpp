@@ -18,6 +18,7 @@
 #include "http/stream.hpp"
 #include "listening.hpp"
 #include "security/tls.hpp"
+#include "security/trust.hpp"
 #include "support/pki.hpp"
 
 using namespace schakel;
@@ -254,6 +255,40 @@ TEST_F(TlsTest, a_certificate_that_is_revoked_meanwhile_asks_nothing_more) {
   EXPECT_TRUE(soon([&] { return server->connections() == 1; })) << "the idle connection is closed";
   EXPECT_EQ(outcome_of({.url = at(port), .tls = partner}), "status 200") << "the other one stays";
   EXPECT_THAT(outcome_of({.url = at(port), .tls = idler}), StartsWith("transport.tls"));
+}
+
+// SEC-028, outgoing: a kept-alive connection to a server that was revoked meanwhile is not used again, nor made anew.
+TEST_F(TlsTest, a_server_that_is_revoked_meanwhile_gets_nothing_more) {
+  test::Pki other;
+  client_trust = other.trust();
+  server_trust = other.trust();
+  const auto own = other.tls(own_oin, "Gemeente Voorbeeldstad", {"localhost"});
+  const auto partner = tls_client(other.tls(partner_oin, "Waterschap Voorbeeld", {"localhost"}));
+  auto chosen = options();
+  chosen.tls = tls_server(own);
+  const auto port = serve(std::move(chosen), tell_peer);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(outcome_of({.url = at(port), .tls = partner}), "status 200");
+  EXPECT_EQ(server->connections(), 1U);
+  ASSERT_TRUE(other.authority().revoke(own.certificate->serial, 1, clock.now()));
+  for (const auto& [id, crl] : other.authority().crls()) (void)client_trust->install_crl(crl, clock.now());
+  EXPECT_EQ(outcome_of({.url = at(port), .tls = partner}), "transport.tlsRefused SEC.PKI.INGETROKKEN before");
+}
+
+// SEC-009, SEC-028: a peer sends its own intermediates; the check before each request must know them too.
+TEST_F(TlsTest, a_peer_whose_intermediates_came_in_the_handshake_keeps_its_connection) {
+  auto& authority = test::pki().authority();
+  server_trust = security::TrustStore::make({}, authority.anchors_pem(), "").value();
+  server_trust->fetch_missing_with(
+      [&](const std::string& url, std::chrono::milliseconds) -> Result<Bytes> {
+        const auto served = authority.serve(url.substr(authority.base_url().size()));
+        if (!served) return fail("test", "not served");
+        return served->body;
+      },
+      nullptr);
+  const auto port = serve_tls(tell_peer);
+  const auto partner = tls_client(partner_certificate());
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(outcome_of({.url = at(port), .tls = partner}), "status 200");
+  EXPECT_EQ(server->connections(), 1U);
 }
 
 // SEC-051: over TLS only a configured proxy is believed.
