@@ -4,6 +4,7 @@
 #include "cli/nouns.hpp"
 #include "cli/settings.hpp"
 #include "exchange/store.hpp"
+#include "server/serve.hpp"
 #include "server/setup.hpp"
 
 namespace schakel::cli {
@@ -196,9 +197,21 @@ Outcome<> create_tenant(Shell& shell, const TenantOptions& options) {
   return Exit::ok;
 }
 
+// --- serve -----------------------------------------------------------------------------------------------------------------------
+
+struct ServeOptions : ConfigFile {};
+
+Outcome<> serve(Shell& shell, const ServeOptions& options) {
+  SCHAKEL_TRY(auto settings, settings_from(shell, options));
+  SCHAKEL_CHECK(server::serve(options.config, std::move(settings)));
+  return Exit::ok;
+}
+
 }  // namespace
 
 void add_database_commands(Commands& commands, CLI::App& audit) {
+  commands.verb<ServeOptions>(commands.root, "serve", "Run a node until SIGTERM; SIGHUP reads the configuration again",
+                              "schakel serve --config /etc/schakel/schakel.toml", nullptr, serve);
   auto& db = commands.noun("db", "The database of a node");
   commands.verb<DatabaseTask>(db, "migrate", "Make the tables, or bring them up to date", "schakel db migrate --config schakel.toml",
                               nullptr, migrate);

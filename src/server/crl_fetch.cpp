@@ -21,6 +21,7 @@ security::CrlFetch crl_fetch(const Clock& clock, Log& log, Metrics& metrics) {
     Result<http::ClientResponse> response = fail("transport.timeout", "no answer");
     boost::asio::co_spawn(context, client.send(std::move(request)), [&](std::exception_ptr broken, Result<http::ClientResponse> answer) {
       if (!broken) response = std::move(answer);
+      context.stop();  // the client keeps idle connections, and with them the context, longer than we wait
     });
     context.run_for(timeout);
     if (!response) return response.error();

@@ -7,6 +7,8 @@
 
 #include "exchange/blob.hpp"
 #include "exchange/commit.hpp"
+#include "exchange/maintenance.hpp"
+#include "exchange/signal.hpp"
 
 namespace schakel::server {
 namespace {
@@ -15,7 +17,7 @@ constexpr std::array<std::string_view, 2> periodic_kinds{"crl.refresh", "retenti
 // A refresh looks at least each minute for CAs that it did not know before; nothing is fetched that is not due.
 constexpr std::chrono::seconds crl_interval_min{1}, crl_interval_max{60};
 constexpr std::chrono::minutes retention_interval{10};
-constexpr std::int64_t purge_batch = 1000;  // rows per transaction: a purge never holds the writer for long
+constexpr std::int64_t purge_batch = 500;  // rows per transaction
 constexpr std::chrono::hours orphan_age{1};
 
 http::Awaitable<Result<>> again_at(sql::Database& database, exchange::Claimer claimer, exchange::Work work, Instant due) {
@@ -103,20 +105,48 @@ Instant CrlRefresh::next() const {
   return std::max(due, now + crl_interval_min);
 }
 
-Retention::Retention(sql::Database& database, config::Settings::Retention periods, std::string node, const Clock& clock, Log& log)
-    : database_(database), periods_(periods), node_(std::move(node)), clock_(clock), log_(log) {}
+Retention::Retention(sql::Database& database, config::Settings::Retention periods, std::string node, Tenants tenants, const Clock& clock,
+                     Log& log)
+    : database_(database), periods_(periods), node_(std::move(node)), tenants_(std::move(tenants)), clock_(clock), log_(log) {}
 
 http::Awaitable<Result<>> Retention::run(exchange::Claimer claimer, exchange::Work work) {
   const auto now = clock_.now();
-  std::int64_t orphans = 0, keys = 0;
-  SCHAKEL_CO_CHECK(co_await exchange::commit(database_, [&](sql::Transaction& transaction) -> Result<> {
-    SCHAKEL_TRY(orphans, exchange::purge_orphans(transaction, now - orphan_age));
-    SCHAKEL_TRY(keys, exchange::purge_duplicate_keys(transaction, now, purge_batch));
-    return {};
-  }));
-  if (orphans > 0 || keys > 0) log_.info("retention.purged", {{"orphans", orphans}, {"duplicateKeys", keys}});
-  const bool more = keys == purge_batch;
+  bool more = false;
+  for (const auto& [name, step] : steps(now)) {
+    std::int64_t count = 0;
+    // Each step a transaction of its own: a purge never holds the writer for long.
+    SCHAKEL_CO_CHECK(co_await exchange::commit(database_, [&](sql::Transaction& transaction) -> Result<> {
+      SCHAKEL_TRY(count, step(transaction));
+      return {};
+    }));
+    if (count > 0) log_.info("retention.purged", {{"what", name}, {"count", count}});
+    more = more || count >= purge_batch;
+  }
   co_return co_await again_at(database_, std::move(claimer), std::move(work), more ? now : now + retention_interval);
+}
+
+std::vector<Retention::Step> Retention::steps(Instant now) const {
+  // Months are taken as they fall back from today.
+  const auto length = [&](const CalendarDuration& period) { return period.length_from(now); };
+  exchange::Retention kept;
+  kept.payload = length(periods_.payload);
+  kept.payload_failed = length(periods_.payload_failed);
+  kept.trail = std::max<Duration>(length(periods_.trail), exchange::trail_minimum);
+  kept.audit = std::max<Duration>(length(periods_.audit), exchange::audit_minimum);
+  std::vector<Step> steps{{"orphans", [=](sql::Transaction& tx) { return exchange::purge_orphans(tx, now - orphan_age); }},
+                          {"duplicateKeys", [=](sql::Transaction& tx) { return exchange::purge_duplicate_keys(tx, now, purge_batch); }},
+                          {"signals", [=](sql::Transaction& tx) { return exchange::purge_signals(tx, now, purge_batch); }},
+                          {"idempotencyKeys", [=](sql::Transaction& tx) { return exchange::purge_idempotency_keys(tx, now, purge_batch); }},
+                          {"events", [=](sql::Transaction& tx) { return exchange::purge_processed_events(tx, now, purge_batch); }}};
+  for (const auto& tenant : tenants_()) {
+    steps.push_back({"payloads", [=, node = node_](sql::Transaction& tx) {
+                       return exchange::purge_expired_payloads(tx, tenant, node, kept, now, purge_batch);
+                     }});
+    steps.push_back({"messages", [=](sql::Transaction& tx) { return exchange::purge_messages(tx, tenant, kept, now, purge_batch); }});
+    steps.push_back({"trail", [=](sql::Transaction& tx) { return exchange::purge_trail(tx, tenant, kept, now, purge_batch); }});
+    steps.push_back({"audit", [=](sql::Transaction& tx) { return exchange::purge_audit(tx, tenant, kept, now, purge_batch); }});
+  }
+  return steps;
 }
 
 }  // namespace schakel::server

@@ -45,14 +45,22 @@ class CrlRefresh {
 // Removes what its retention no longer keeps, in bounded steps (adapter.md 2.11, ADP-904).
 class Retention {
  public:
-  Retention(sql::Database&, config::Settings::Retention, std::string node, const Clock&, Log&);
+  using Tenants = std::function<std::vector<std::string>()>;  // slugs
+  Retention(sql::Database&, config::Settings::Retention, std::string node, Tenants, const Clock&, Log&);
 
   http::Awaitable<Result<>> run(exchange::Claimer, exchange::Work);
 
  private:
+  struct Step {
+    std::string name;
+    std::function<Result<std::int64_t>(sql::Transaction&)> purge;
+  };
+  std::vector<Step> steps(Instant now) const;
+
   sql::Database& database_;
   config::Settings::Retention periods_;
   std::string node_;
+  Tenants tenants_;
   const Clock& clock_;
   Log& log_;
 };
