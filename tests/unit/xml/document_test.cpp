@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 #include <fstream>
 #include <future>
 #include <sstream>
@@ -28,11 +28,11 @@ std::string repeated(std::string_view text, std::size_t times) {
   return out;
 }
 
-// A hostile document must be refused with this code well inside a second.
+// A hostile document must be refused with this code inside a second of processor time, also under a sanitizer and beside other tests.
 void expect_quick_refusal(const std::string& octets, std::string_view code, const Limits& limits = {}) {
-  const auto begin = std::chrono::steady_clock::now();
+  const auto begin = std::clock();
   EXPECT_EQ(code_of(octets, limits), code);
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(500));
+  EXPECT_LT(std::clock() - begin, CLOCKS_PER_SEC);
 }
 
 TEST(Document, ReadsNamesAttributesAndText) {
