@@ -562,6 +562,11 @@ Verdict TrustStore::verify_path_fetching(std::span<const Certificate> chain, Usa
 }
 
 PeerIdentity peer_identity(const Verdict& verdict, TrustProfile profile) {
+  if (verdict.path.empty()) {
+    PeerIdentity nobody;
+    nobody.refusal = verdict.reason.empty() ? "SEC.TLS.GEEN_CERT" : verdict.reason;
+    return nobody;
+  }
   const auto& leaf = verdict.path.front();
   PeerIdentity peer{.oin = leaf->oin.oin,
                     .refusal = verdict.reason.empty() ? leaf->oin.refusal : verdict.reason,
@@ -578,6 +583,18 @@ PeerIdentity peer_identity(const Verdict& verdict, TrustProfile profile) {
   // No one may act on an OIN that was refused.
   if (!peer.refusal.empty()) peer.oin.clear();
   return peer;
+}
+
+Result<PeerIdentity> identify_client(TrustStore& trust, std::span<const Bytes> chain, Instant now) {
+  if (chain.size() > presented_certificates_max) return fail("SEC.PKI.PAD", "more than 10 certificates were presented");
+  std::vector<Certificate> certificates;
+  for (const auto& der : chain) {
+    SCHAKEL_TRY(auto certificate, Certificate::from_der(der));
+    certificates.push_back(std::move(certificate));
+  }
+  const auto verdict = trust.verify_path_fetching(certificates, Usage::tls_client, now);
+  if (!verdict.ok() && verdict.reason != "SEC.PKI.POLICY") return fail(verdict.reason, verdict.detail);
+  return peer_identity(verdict, trust.profile());
 }
 
 }  // namespace schakel::security

@@ -140,9 +140,13 @@ class TrustStore {
   std::unique_ptr<State> state_;
 };
 
-// The peer as http/ and the protocols see it: OIN, policy and their refusals (security.md 3.1 step 6, SEC-067). `verdict` must be ok or
-// have reason SEC.PKI.POLICY.
+// The peer as http/ and the protocols see it: OIN, policy and their refusals (security.md 3.1 step 6, SEC-067). A reason of the
+// verdict is carried over as the refusal; who is refused has no number.
 PeerIdentity peer_identity(const Verdict&, TrustProfile);
+
+// The client that a TLS-terminating proxy passed on (SEC-050): the same decisions as in a handshake. The refusal of the handshake is the
+// error; a wrong policy or number is in the identity, for the 403. `chain`: DER, the leaf first.
+Result<PeerIdentity> identify_client(TrustStore&, std::span<const Bytes> chain, Instant now);
 
 // The pinned certificates of table 2.1: SHA-256, name, and the address of the CRL that the CA issues.
 struct PinnedAuthority {

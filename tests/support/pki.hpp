@@ -48,6 +48,12 @@ class KeyShelf {
   std::map<int, int> next_;
 };
 
+// The instant that a test program calls now: fixed, so that a slow or paused machine changes nothing.
+inline Instant start() {
+  static const Instant at = SystemClock().now();
+  return at;
+}
+
 // A clock that stands until it is moved.
 class FixedClock final : public Clock {
  public:
@@ -68,16 +74,14 @@ class Pki {
                                       .base_url = std::move(base_url),
                                       .fast = true,
                                       .make_key = [shelf = shelf_](int bits) { return shelf->take(bits); }},
-                                     SystemClock().now() - std::chrono::minutes(5))
+                                     start() - std::chrono::minutes(5))
                  .value()) {
-    pki_.renew_crls(SystemClock().now()).value();
+    pki_.renew_crls(start()).value();
   }
 
   security::TestPki& authority() { return pki_; }
 
-  security::Issued issue(const security::IssueRequest& request) {
-    return pki_.issue(request, SystemClock().now() - std::chrono::minutes(1)).value();
-  }
+  security::Issued issue(const security::IssueRequest& request) { return pki_.issue(request, start() - std::chrono::minutes(1)).value(); }
   security::Issued tls(const std::string& oin, const std::string& organisation, std::vector<std::string> hosts = {"localhost"}) {
     return issue(
         {.profile = security::PkiProfile::tls, .oin = oin, .organisation = organisation, .kvk = "90000001", .hosts = std::move(hosts)});
@@ -91,7 +95,7 @@ class Pki {
   }
   // A fresh trust store with all anchors, intermediates and present CRLs.
   std::shared_ptr<security::TrustStore> trust(security::TrustStore::Options options = {}) {
-    return pki_.trust_store(SystemClock().now(), std::move(options)).value();
+    return pki_.trust_store(start(), std::move(options)).value();
   }
 
   // Everything in a folder with the layout of 2.8.3; removed with this object.

@@ -11,7 +11,7 @@ using security::CrlScope;
 using security::CrlState;
 using test::OwnAuthority;
 
-const Instant now = std::chrono::floor<std::chrono::seconds>(SystemClock().now());
+const Instant now = std::chrono::floor<std::chrono::seconds>(test::start());
 
 const OwnAuthority& authority() {
   static const OwnAuthority made({}, nullptr, now);

@@ -18,7 +18,7 @@ using security::TrustProfile;
 using security::Usage;
 using test::pki;
 
-const Instant now = SystemClock().now();
+const Instant now = test::start();
 constexpr auto stad = "00000099000000001000";
 
 std::vector<security::Certificate> chain_of(const security::Issued& issued) {

@@ -41,7 +41,7 @@ struct LeafWishes {
 
 class OwnAuthority {
  public:
-  explicit OwnAuthority(const AuthorityPlan& plan = {}, const OwnAuthority* above = nullptr, Instant now = SystemClock().now())
+  explicit OwnAuthority(const AuthorityPlan& plan = {}, const OwnAuthority* above = nullptr, Instant now = start())
       : key(rsa()), now_(now), issuer_(above), certificate(make(plan)) {}
 
   security::Certificate leaf(const LeafWishes& wishes = {}, EVP_PKEY* leaf_key = nullptr) const {

@@ -48,7 +48,7 @@ class Folder {
 };
 
 struct BadSet {
-  Instant now = SystemClock().now();
+  Instant now = test::start();
   test::Pki pki;
   std::vector<security::NegativeCase> cases;
   std::shared_ptr<security::TrustStore> trust;
@@ -200,7 +200,7 @@ TEST(TestPki, LivesInAFolderAndComesBack) {
   const auto issued = made.tls(stad, "Gemeente TEST"), revoked = made.tls(stad, "Gemeente TEST");
   EXPECT_EQ(issued.name, "tls-00000099000000001000");
   EXPECT_EQ(revoked.name, "tls-00000099000000001000-2");
-  const auto now = SystemClock().now();
+  const auto now = test::start();
   ASSERT_TRUE(made.authority().revoke(revoked.certificate->serial, 4, now));
   ASSERT_TRUE(made.authority().save(folder.path.string()));
   ASSERT_TRUE(TestPki::save(issued, folder.path.string(), "sixteen characters"));
@@ -220,7 +220,7 @@ TEST(TestPki, LivesInAFolderAndComesBack) {
   EXPECT_EQ(index.at("certificates")[0].at("oin"), stad);
   EXPECT_EQ(index.at("certificates")[1].at("status"), "revoked");
 
-  auto opened = TestPki::open(folder.path.string()).value();
+  auto opened = TestPki::open(folder.path.string(), [](int bits) { return test::shelf().take(bits); }).value();
   EXPECT_EQ(opened.crls(), made.authority().crls());
   EXPECT_EQ(opened.anchors_pem(), made.authority().anchors_pem());
   EXPECT_EQ(opened.intermediates_pem(), made.authority().intermediates_pem());
@@ -265,7 +265,7 @@ TEST(TestPki, ServesListsAndCertificates) {
 // SEC-131
 TEST(TestPki, RevokesAndRenews) {
   test::Pki made("http://127.0.0.1:8089", security::PkiGeneration::g1);
-  const auto now = SystemClock().now();
+  const auto now = test::start();
   const auto issued = made.g1(stad, "Gemeente TEST");
   EXPECT_EQ(code_of(made.authority().revoke("00ff", 1, now)), "pki.unknown");
   EXPECT_EQ(code_of(made.authority().revoke(made.authority().authority("g1-root")->serial, 1, now)), "pki.unknown");
@@ -284,7 +284,7 @@ TEST(TestPki, RevokesAndRenews) {
 // SEC-130
 TEST(TestPki, RefusesWrongRequests) {
   auto& pki = test::pki().authority();
-  const auto now = SystemClock().now();
+  const auto now = test::start();
   const security::IssueRequest good{
       .profile = PkiProfile::tls, .oin = stad, .organisation = "Gemeente", .kvk = "90000001", .hosts = {"localhost"}};
   const auto changed = [&](auto change) {

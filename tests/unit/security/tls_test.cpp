@@ -100,7 +100,7 @@ std::shared_ptr<SSL_CTX> raw_client(const security::Issued& own) {
 }
 
 struct BadSet {
-  Instant now = SystemClock().now();
+  Instant now = test::start();
   test::Pki pki;
   std::vector<security::NegativeCase> cases;
   std::shared_ptr<security::TrustStore> trust;
@@ -543,8 +543,8 @@ TEST(Resumption, ChecksTheCertificateAgain) {
     EXPECT_TRUE(elsewhere("ssssssssssssssssssssssssssssssss"));
     EXPECT_FALSE(elsewhere("another secret of thirty-two bytes"));
 
-    own_pki.authority().revoke(caller.certificate->serial, 1, SystemClock().now()).value();
-    trust->install_crl(own_pki.authority().crls().at("g4-tls-tsp"), SystemClock().now()).value();
+    own_pki.authority().revoke(caller.certificate->serial, 1, test::start()).value();
+    trust->install_crl(own_pki.authority().crls().at("g4-tls-tsp"), test::start()).value();
     Pair after(context, listener->context());
     SSL_set_session(after.client(), session);
     SSL_SESSION_free(session);
@@ -623,7 +623,7 @@ TEST(TlsServer, SeesThatAPeerWasRevokedOrItsListExpired) {
   test::Pki own_pki("http://127.0.0.1:8089", security::PkiGeneration::g4);
   const auto caller = own_pki.tls(schap, "Waterschap"), own = own_pki.tls(stad, "Gemeente");
   const auto trust = own_pki.trust();
-  test::FixedClock clock(SystemClock().now());
+  test::FixedClock clock(test::start());
   const auto listener = TlsServer::make({}, {{.hosts = {}, .key_pair = own.key_pair, .trust = trust, .production = false}}, clock).value();
   Pair pair(raw_client(caller), listener->context());
   ASSERT_TRUE(pair.run().ok());

@@ -19,7 +19,7 @@ using security::Verdict;
 using test::OwnAuthority;
 using test::pki;
 
-const Instant now = SystemClock().now();
+const Instant now = test::start();
 constexpr auto stad = "00000099000000001000";
 
 std::string code_of(const auto& result) {
@@ -462,6 +462,29 @@ TEST(Peer, WithAWrongPolicyHasNoNumber) {
   const auto peer = security::peer_identity(verdict, TrustProfile::test);
   EXPECT_EQ(peer.refusal, "SEC.PKI.POLICY");
   EXPECT_EQ(peer.oin, "");
+}
+
+TEST(Peer, WithoutAPathIsNobody) {
+  const auto nobody = security::peer_identity(pki().trust()->verify_path({}, Usage::tls_client, now), TrustProfile::test);
+  EXPECT_EQ(nobody.refusal, "SEC.TLS.GEEN_CERT");
+  EXPECT_EQ(nobody.oin, "");
+}
+
+// SEC-050: what a proxy passes on is judged as in a handshake.
+TEST(Peer, BehindAProxyIsJudgedByItsCertificate) {
+  const auto trust = pki().trust();
+  std::vector<Bytes> chain;
+  for (const auto& certificate : chain_of(g4())) chain.push_back(certificate->der);
+  EXPECT_EQ(security::identify_client(*trust, chain, now)->oin, stad);
+  EXPECT_EQ(security::identify_client(*trust, std::span(chain).first(1), now)->oin, stad);
+  EXPECT_EQ(code_of(security::identify_client(*trust, chain, now + std::chrono::hours(49))), "SEC.CRL.VERLOPEN");
+  EXPECT_EQ(code_of(security::identify_client(*trust, std::vector<Bytes>{"garbage"}, now)), "SEC.PKI.ONLEESBAAR");
+  EXPECT_EQ(code_of(security::identify_client(*trust, std::vector<Bytes>(11, chain[0]), now)), "SEC.PKI.PAD");
+  EXPECT_EQ(code_of(security::identify_client(*trust, {}, now)), "SEC.TLS.GEEN_CERT");
+  const OwnAuthority root({.name = "Root TEST"});
+  const std::vector<Bytes> person{root.leaf({.policies = "2.16.528.1.1003.1.2.5.1"})->der};
+  EXPECT_EQ(security::identify_client(*trust_in(root), person, now)->refusal, "SEC.PKI.POLICY");
+  EXPECT_EQ(code_of(security::identify_client(*trust, person, now)), "SEC.PKI.ONBEKENDE_CA");
 }
 
 }  // namespace
