@@ -234,7 +234,8 @@ class ApiTest : public ::testing::Test {
         SCHAKEL_CHECK(exchange::write_chunk(tx, part.blob, chunk++, BytesView(payload).substr(at, limits::blob_chunk_bytes), clock.at));
       }
       SCHAKEL_CHECK(exchange::insert_message(tx, message, {&part, 1}));
-      SCHAKEL_CHECK(emit(tx, message, "message.received"));
+      SCHAKEL_CHECK(
+          exchange::insert_event(tx, {uuid_v7(random, clock.at), message.tenant, message.id, "message.received", clock.at, "{}"}));
       return add_work(tx, "message.offer", message.tenant, message.id);
     });
     return message;
