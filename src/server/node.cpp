@@ -256,7 +256,8 @@ struct Node::Parts {
 
   void make_work() {
     work = std::make_unique<WorkLoop>(
-        io.executor(), database->quiet(), [this] { return lease->claimer(); }, clock(), log(), environment.metrics, WorkLoop::Options{});
+        io.executor(), database->quiet(), [this] { return lease->draining() ? std::nullopt : lease->claimer(); }, clock(), log(),
+        environment.metrics, WorkLoop::Options{});
     for (const char* kind : {"ebms.send", "ebms.signal", "ebms.ping", "ebms.status"})
       work->on(kind, [this](exchange::Claimer claimer, exchange::Work row) { return sender->run(std::move(claimer), std::move(row)); });
     work->on("message.expire", [this](exchange::Claimer claimer, exchange::Work row) {
@@ -366,7 +367,7 @@ struct Node::Parts {
     checks.push_back(judged("keys", own && own->faults() == 0, "a certificate of a tenant cannot be used; see the log", Status::warn));
     checks.push_back(judged("listeners", listening(), "not every listener is open"));
     checks.push_back(clock_watch.check());
-    checks.push_back(judged("draining", !draining, "the node is stopping"));
+    checks.push_back(judged("draining", !draining && !(lease && lease->draining()), "the node is stopping, or was asked to drain"));
     return checks;
   }
 

@@ -36,7 +36,7 @@ struct NodeLease::State {
   mutable std::mutex mutex;
   std::optional<exchange::Claimer> held;
   Steady::time_point valid_until{};
-  std::atomic<bool> stopped{false};
+  std::atomic<bool> stopped{false}, draining{false};
   std::weak_ptr<http::Wakeup> wakeup;  // ends a wait early; owned by the coroutine, so that it goes with its executor
 
   // `asked_at`: before the database was asked, so that our idea of the end is never later than anyone else's. One heartbeat is kept as a
@@ -84,11 +84,18 @@ struct NodeLease::State {
     const auto asked_at = Steady::now();
     auto claimer = last();
     Result<> renewed;
+    bool asked_to_drain = false;
     if (claimer) {
-      renewed = co_await exchange::commit(
-          database, [&](sql::Transaction& transaction) { return exchange::renew_node_lease(transaction, *claimer, clock.now()); });
+      renewed = co_await exchange::commit(database, [&](sql::Transaction& transaction) -> Result<> {
+        SCHAKEL_CHECK(exchange::renew_node_lease(transaction, *claimer, clock.now()));
+        SCHAKEL_TRY(const auto known, exchange::nodes(transaction));
+        for (const auto& node : known)
+          if (node.name == options.node) asked_to_drain = node.draining;
+        return {};
+      });
       if (renewed) {
         hold(*claimer, asked_at);
+        if (draining.exchange(asked_to_drain) != asked_to_drain) log.info(asked_to_drain ? "node.drainAsked" : "node.resumed");
         co_return;
       }
       log.warning("node.leaseNotRenewed", {{"code", renewed.error().code}, {"detail", renewed.error().detail}});
@@ -151,6 +158,10 @@ Result<> NodeLease::release() {
 
 std::optional<exchange::Claimer> NodeLease::claimer() const {
   return state_->current();
+}
+
+bool NodeLease::draining() const {
+  return state_->draining;
 }
 
 Result<std::unique_ptr<FileLock>> FileLock::take(const std::string& path) {

@@ -45,6 +45,8 @@ class NodeLease {
 
   // nullopt: the lease is not ours, or might not be.
   std::optional<exchange::Claimer> claimer() const;
+  // An operator asked this node to finish what it does and take nothing new (`schakel node drain`); seen at the next heartbeat.
+  bool draining() const;
 
  private:
   struct State;

@@ -15,17 +15,17 @@ http::Awaitable<Result<>> WebhookCalls::run(exchange::Claimer claimer, exchange:
     return {};
   }));
   if (!call) co_return Result<>();
-  const auto outcome = co_await post(*call);
+  const auto outcome = co_await post(*call);  // `conclude` needs the call too
   co_return co_await exchange::commit(
       database_, [&](sql::Transaction& transaction) { return webhooks_.conclude(transaction, claimer, *call, outcome); });
 }
 
-http::Awaitable<api::WebhookOutcome> WebhookCalls::post(const api::WebhookCall& call) const {
+http::Awaitable<api::WebhookOutcome> WebhookCalls::post(api::WebhookCall call) const {
   api::WebhookOutcome outcome;
   http::ClientRequest request;
   request.url = call.url;
   request.headers = call.headers;
-  request.body = call.body;
+  request.body = std::move(call.body);
   request.connect_timeout = timeout_;
   request.response_timeout = timeout_;
   request.response_bytes_max = api::webhook_response_bytes_max;

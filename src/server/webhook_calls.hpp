@@ -20,7 +20,8 @@ class WebhookCalls {
   WebhookCalls(const api::Webhooks&, sql::Database&, http::Client&, TlsFor, const Clock&, std::chrono::milliseconds timeout);
 
   http::Awaitable<Result<>> run(exchange::Claimer, exchange::Work) const;
-  http::Awaitable<api::WebhookOutcome> post(const api::WebhookCall&) const;
+  // By value: the call must live as long as the coroutine.
+  http::Awaitable<api::WebhookOutcome> post(api::WebhookCall) const;
 
  private:
   const api::Webhooks& webhooks_;

@@ -88,6 +88,22 @@ TEST_P(NodeLeaseTest, HeartbeatsKeepIt) {
   EXPECT_GT(nodes().at(0).heartbeat_at, taken_at);
 }
 
+TEST_P(NodeLeaseTest, AHeartbeatSeesThatTheNodeIsAskedToDrainAndToResume) {
+  auto lease = make();
+  ASSERT_TRUE(lease.take(false));
+  http::IoThreads io(1);
+  lease.start(io.executor());
+  for (const bool asked : {true, false}) {
+    ASSERT_TRUE(database->commit([&](sql::Transaction& tx) -> Result<> {
+      SCHAKEL_CHECK(exchange::set_draining(tx, "a", asked));
+      return {};
+    }));
+    for (int i = 0; i < 100 && lease.draining() != asked; ++i) std::this_thread::sleep_for(20ms);
+    EXPECT_EQ(lease.draining(), asked);
+  }
+  lease.stop();
+}
+
 SCHAKEL_ON_BOTH_DATABASES(NodeLeaseTest);
 
 TEST(FileLock, IsHeldByOneProcessAtATime) {

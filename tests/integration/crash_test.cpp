@@ -1,0 +1,222 @@
+// Nodes killed with SIGKILL under load: nothing that was acknowledged is lost, nothing that was confirmed is handed over again, both ends
+// agree (ebms.md 3.12).
+//
+// SCHAKEL_KILLS says how often per case (default 2).
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <mutex>
+#include <random>
+#include <set>
+
+#include "integration/site.hpp"
+#include "support/postgres.hpp"
+
+namespace schakel::integration {
+namespace {
+
+enum class Victim { sender, receiver, both };
+
+struct Case {
+  bool postgres;
+  Victim victim;
+};
+
+int kills() {
+  const char* text = std::getenv("SCHAKEL_KILLS");
+  return text ? std::max(1, std::atoi(text)) : 2;
+}
+
+// Submits numbered messages as fast as the node takes them. Each is tried with one Idempotency-Key until the node has said 202, so each is
+// made once.
+class Application {
+ public:
+  Application(Site& site, std::string cpa_id) : site_(site), cpa_id_(std::move(cpa_id)), thread_([this] { run(); }) {}
+  ~Application() { stop(); }
+  void stop() {
+    stopped_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  std::size_t count() const {
+    const std::lock_guard lock(mutex_);
+    return accepted_.size();
+  }
+  // The protocol ids of accepted messages with our ids.
+  std::map<std::string, std::string> accepted() const {
+    const std::lock_guard lock(mutex_);
+    return accepted_;
+  }
+
+ private:
+  void run() {
+    auto api = site_.application();
+    for (int number = 0; !stopped_; ++number) {
+      const Json fields{{"cpaId", cpa_id_},
+                        {"service", "Voorbeeld:Meldingen:1:0"},
+                        {"action", "meld"},
+                        {"payloads", {{{"contentType", "text/plain"}, {"data", to_base64("message " + std::to_string(number))}}}}};
+      for (;;) {
+        const auto answer = api.post("/api/v1/messages", fields, {{"Idempotency-Key", "load-" + std::to_string(number)}});
+        if (answer.status == 202) {
+          const std::lock_guard lock(mutex_);
+          accepted_.emplace(answer.json().value("messageId", ""), answer.json().value("id", ""));
+          break;
+        }
+        if (stopped_) return;  // not accepted: then it need not arrive, but it may
+        std::this_thread::sleep_for(20ms);
+      }
+    }
+  }
+
+  Site& site_;
+  std::string cpa_id_;
+  mutable std::mutex mutex_;
+  std::map<std::string, std::string> accepted_;
+  std::atomic<bool> stopped_{false};
+  std::thread thread_;
+};
+
+// Pulls messages from the queue and confirms each.
+class Consumer {
+ public:
+  explicit Consumer(Site& site) : site_(site), thread_([this] { run(); }) {}
+  ~Consumer() { stop(); }
+  void stop() {
+    stopped_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  std::map<std::string, int> confirmed() const {
+    const std::lock_guard lock(mutex_);
+    return confirmed_;
+  }
+  std::string last_answer() const {
+    const std::lock_guard lock(mutex_);
+    return last_answer_;
+  }
+  std::vector<std::string> again() const {
+    const std::lock_guard lock(mutex_);
+    return again_;
+  }
+
+ private:
+  void run() {
+    auto api = site_.application();
+    while (!stopped_) {
+      const auto pulled = api.get("/api/v1/queues/default/messages?max=50&leaseSeconds=10&waitSeconds=1");
+      if (pulled.status != 200) {
+        note(pulled);
+        std::this_thread::sleep_for(50ms);
+        continue;
+      }
+      const auto body = pulled.json();
+      for (const auto& item : body["messages"]) confirm(api, item);
+    }
+  }
+  void note(const RestAnswer& answer) {
+    const std::lock_guard lock(mutex_);
+    last_answer_ = std::to_string(answer.status) + " " + answer.body;
+  }
+  void confirm(Rest& api, const Json& item) {
+    const auto id = item["message"].value("messageId", "");
+    {
+      const std::lock_guard lock(mutex_);
+      if (confirmed_.contains(id)) again_.push_back(id);
+    }
+    const auto answer =
+        api.post("/api/v1/queues/default/acknowledgements", {{"items", {{{"receipt", item["receipt"]}, {"result", "processed"}}}}});
+    note(answer);
+    const std::lock_guard lock(mutex_);
+    if (answer.status != 200 || answer.body.find("\"ok\"") == std::string::npos) return;  // not confirmed: it comes again
+    ++confirmed_[id];
+  }
+
+  Site& site_;
+  mutable std::mutex mutex_;
+  std::map<std::string, int> confirmed_;
+  std::vector<std::string> again_;
+  std::string last_answer_;
+  std::atomic<bool> stopped_{false};
+  std::thread thread_;
+};
+
+class Crash : public ::testing::TestWithParam<Case> {
+ protected:
+  static std::string database_url() {
+    if (!GetParam().postgres) return {};
+    return schakel::testing::Postgres::shared().value()->new_database().value();
+  }
+  void kill_and_restart(Site& site, std::mt19937& dice) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100 + dice() % 500));
+    site.process().kill();
+    site.start();
+  }
+  static std::int64_t total(Rest& api, const std::string& query) {
+    const auto answer = api.get("/api/v1/messages?perPage=1&" + query);
+    return answer.status == 200 ? std::stoll(answer.header("Total-Count")) : -1;
+  }
+};
+
+// EB-009, EB-112, EB-222, ADP-103
+TEST_P(Crash, LosesNothingAndHandsNothingOverTwice) {
+  if (GetParam().postgres && schakel::testing::Postgres::switched_off()) GTEST_SKIP() << "SCHAKEL_NO_POSTGRES=1";
+  ServedPki pki;
+  Site sender(pki,
+              {.slug = "voorbeeldstad", .name = "Gemeente Voorbeeldstad", .oin = "00000099000000010000", .database_url = database_url()});
+  Site receiver(pki,
+                {.slug = "voorbeeldregister", .name = "Voorbeeldregister", .oin = "00000099000000020000", .database_url = database_url()});
+  sender.start_and_wait();
+  receiver.start_and_wait();
+  const auto document = CpaDocument({.cpa_id = "cpa-crash", .retries = 300, .retry_interval = "PT1S", .persist_duration = "PT1H"},
+                                    sender.party("Melder"), receiver.party("Register"))
+                            .text();
+  sender.load(document);
+  receiver.load(document);
+
+  Application application(sender, "cpa-crash");
+  Consumer consumer(receiver);
+  ASSERT_TRUE(becomes([&] { return application.count() >= 5; }, 20s)) << sender.log();
+  std::mt19937 dice(20261122);
+  for (int i = 0; i < kills(); ++i) {
+    const bool of_sender = GetParam().victim == Victim::sender || (GetParam().victim == Victim::both && i % 2 == 0);
+    auto& site = of_sender ? sender : receiver;
+    kill_and_restart(site, dice);
+    ASSERT_TRUE(site.is_ready(40s)) << site.log();
+    const auto before = application.count();
+    ASSERT_TRUE(becomes([&] { return application.count() >= before + 5; }, 60s)) << "the node takes messages again\n" << sender.log();
+  }
+  application.stop();
+
+  // Every accepted message is delivered, by the word of both ends.
+  const auto accepted = application.accepted();
+  auto sending = sender.application(), receiving = receiver.application();
+  ASSERT_TRUE(
+      becomes([&] { return total(sending, "direction=outbound&state=DELIVERED") >= static_cast<std::int64_t>(accepted.size()); }, 120s))
+      << total(sending, "direction=outbound&state=DELIVERED") << " of " << accepted.size() << " delivered\n"
+      << sender.log() << receiver.log();
+  EXPECT_TRUE(becomes([&] { return consumer.confirmed().size() >= accepted.size(); }, 60s))
+      << consumer.confirmed().size() << " of " << accepted.size() << "; " << consumer.last_answer();
+  consumer.stop();
+  for (const auto& [message_id, id] : accepted) {
+    const auto own = sending.get("/api/v1/messages/" + id).json();
+    EXPECT_EQ(own.value("state", ""), "DELIVERED") << own.dump();
+    EXPECT_TRUE(own.value("confirmed", false));
+    const auto theirs = receiving.get("/api/v1/messages?direction=inbound&messageId=" + message_id).json();
+    ASSERT_EQ(theirs.size(), 1U) << "received once: " << message_id;
+    EXPECT_EQ(theirs[0].value("state", ""), "PROCESSED") << theirs[0].dump();
+  }
+  EXPECT_THAT(consumer.again(), ::testing::IsEmpty()) << "confirmed and offered again";
+  EXPECT_EQ(total(receiving, "direction=inbound"), total(sending, "direction=outbound"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Databases, Crash,
+                         ::testing::Values(Case{false, Victim::sender}, Case{false, Victim::receiver}, Case{true, Victim::both}),
+                         [](const auto& instance) {
+                           return std::string(instance.param.postgres ? "Postgres" : "Sqlite") +
+                                  (instance.param.victim == Victim::sender     ? "Sender"
+                                   : instance.param.victim == Victim::receiver ? "Receiver"
+                                                                               : "Both");
+                         });
+
+}  // namespace
+}  // namespace schakel::integration

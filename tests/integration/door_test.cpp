@@ -1,0 +1,236 @@
+// The external door and the life of a node: what is refused, reload, drain, CRLs, certificates. Real processes, real TLS.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "integration/world.hpp"
+#include "security/tls.hpp"
+
+namespace schakel::integration {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+// A partner's own HTTP client: speaks TLS with a certificate of the test PKI to a node's external listener.
+class Partner {
+ public:
+  Partner(ServedPki& pki, std::shared_ptr<const security::KeyPair> identity) : io_(1U) {
+    auto trust = pki.with([](test::Pki& shared) { return shared.authority().trust_store(SystemClock().now()).value(); });
+    tls_ = security::TlsClient::make({}, std::move(identity), std::move(trust), false, clock_).value();
+    client_.emplace(io_.executor(), http::Client::Options{}, clock_, silent_log(), metrics_);
+  }
+  ~Partner() { io_.stop(); }
+
+  RestAnswer send(std::string method, const std::string& url, http::Headers headers = {}, std::string body = {}) {
+    http::ClientRequest request;
+    request.method = std::move(method);
+    request.url = url;
+    request.headers = std::move(headers);
+    request.body = std::move(body);
+    request.tls = tls_;
+    auto answer = boost::asio::co_spawn(io_.executor(), client_->send(std::move(request)), boost::asio::use_future).get();
+    if (!answer) return {.status = 0, .headers = {}, .body = answer.error().code + ": " + answer.error().detail};
+    return {.status = answer->status, .headers = std::move(answer->headers), .body = std::move(answer->body)};
+  }
+
+ private:
+  SystemClock clock_;
+  Metrics metrics_;
+  http::IoThreads io_;
+  std::shared_ptr<security::TlsClient> tls_;
+  std::optional<http::Client> client_;
+};
+
+class Door : public ::testing::Test {
+ protected:
+  RestAnswer post(http::Headers headers, std::string body) {
+    return partner_.send("POST", world().register_.ebms_url(), std::move(headers), std::move(body));
+  }
+
+  Partner partner_{world().pki, world().stad.identity().key_pair};
+};
+
+// EB-003
+TEST_F(Door, OnlyPostIsServed) {
+  for (const char* method : {"GET", "PUT", "DELETE"}) {
+    const auto answer = partner_.send(method, world().register_.ebms_url());
+    EXPECT_EQ(answer.status, 405U) << method << answer.body;
+    EXPECT_EQ(answer.header("Allow"), "POST");
+    EXPECT_THAT(answer.body, IsEmpty());
+  }
+}
+
+// EB-004, EB-010
+TEST_F(Door, ARequestWithoutTheRightSoapActionGetsAFault) {
+  for (const http::Headers& headers :
+       {http::Headers{{"Content-Type", "text/xml"}}, http::Headers{{"Content-Type", "text/xml"}, {"SOAPAction", "\"other\""}}}) {
+    const auto answer = post(headers, "<x/>");
+    EXPECT_EQ(answer.status, 500U) << answer.body;
+    EXPECT_EQ(answer.header("Content-Type"), "text/xml; charset=UTF-8");
+    EXPECT_THAT(answer.body, HasSubstr("SOAPACTION_INVALID"));
+  }
+}
+
+TEST_F(Door, AnotherContentTypeIsRefused) {
+  const auto answer = post({{"Content-Type", "application/json"}, {"SOAPAction", "\"ebXML\""}}, "{}");
+  EXPECT_EQ(answer.status, 415U);
+  EXPECT_THAT(answer.body, HasSubstr("CONTENT_TYPE_INVALID"));
+}
+
+TEST_F(Door, MimeThatDoesNotEndIsRefused) {
+  const auto answer = post({{"Content-Type", "multipart/related; boundary=b; type=\"text/xml\""}, {"SOAPAction", "ebXML"}},
+                           "--b\r\nContent-Type: text/xml\r\n\r\n<x/>\r\n");
+  EXPECT_EQ(answer.status, 500U);
+  EXPECT_THAT(answer.body, HasSubstr("MIME_INVALID"));
+}
+
+TEST_F(Door, XmlThatIsNoneIsRefused) {
+  const auto answer =
+      post({{"Content-Type", "text/xml; charset=UTF-8"}, {"SOAPAction", "\"ebXML\""}}, "<!DOCTYPE x [<!ENTITY e 'e'>]><x>&e;</x>");
+  EXPECT_EQ(answer.status, 500U);
+  EXPECT_THAT(answer.body, HasSubstr("XML_INVALID"));
+}
+
+// EB-032
+TEST_F(Door, ABodyOverTheLimitIsRefused) {
+  const auto answer = post({{"Content-Type", "text/xml"}, {"SOAPAction", "\"ebXML\""}}, std::string(65 * 1024 * 1024, ' '));
+  EXPECT_TRUE(answer.status == 413U || answer.status == 0U)
+      << answer.status << " " << answer.body;  // the connection may be gone before the answer is read
+}
+
+TEST_F(Door, AnotherPathIsNotThere) {
+  EXPECT_EQ(partner_.send("POST", "https://localhost:" + std::to_string(world().register_.external_port()) + "/api/v1/messages").status,
+            404U);
+}
+
+// EB-016: the CPA names a dead address; the mapping names the real one.
+TEST(Sending, GoesWhereTheUrlMappingSays) {
+  auto& stad = world().stad;
+  auto& register_ = world().register_;
+  auto there = register_.party("Register");
+  there.url = "https://localhost:" + std::to_string(free_port()) + "/ebms";
+  const auto document = CpaDocument({.cpa_id = "cpa-mapped", .reliable = false}, stad.party("Melder"), there).text();
+  stad.load(document);
+  register_.load(document);
+  auto admin = stad.admin();
+  const auto mapped = admin.post("/api/v1/url-mappings", {{"source", there.url}, {"destination", register_.ebms_url()}});
+  ASSERT_THAT(mapped.status, ::testing::AnyOf(200U, 201U)) << mapped.body;
+  auto api = stad.application();
+  EXPECT_TRUE(becomes(
+      [&] {
+        const auto sent =
+            submit(api, {{"cpaId", "cpa-mapped"}, {"service", "Voorbeeld:Meldingen:1:0"}, {"action", "meld"}, {"payloads", Json::array()}});
+        return reaches(api, sent.value("id", ""), "DELIVERED");
+      },
+      20s));
+}
+
+// --- a node of its own -------------------------------------------------------------------------------------------------------------------
+
+class OwnNode : public ::testing::Test {
+ protected:
+  Partner partner() { return Partner(pki_, visitor_.key_pair); }
+  unsigned answer_to(Partner& partner) { return partner.send("GET", site_.ebms_url()).status; }
+
+  ServedPki pki_;
+  Site site_{
+      pki_,
+      {.slug = "voorbeeldstad", .name = "Gemeente Voorbeeldstad", .oin = "00000099000000010000", .database_url = {}, .crl_refresh = "1s"}};
+  security::Issued visitor_ =
+      pki_.with([](test::Pki& shared) { return shared.tls("00000099000000030000", "Waterschap Voorbeeld", {"localhost"}); });
+};
+
+// SEC-022, SEC-028: a revocation takes effect without a restart, also on a connection that is open.
+TEST_F(OwnNode, RefusesACertificateSoonAfterItsRevocation) {
+  site_.start_and_wait();
+  auto visitor = partner();
+  ASSERT_TRUE(becomes([&] { return answer_to(visitor) == 405; }, 10s)) << site_.log();
+  pki_.with([&](test::Pki& shared) { shared.authority().revoke(visitor_.certificate->serial, 1, SystemClock().now()).value(); });
+  EXPECT_TRUE(becomes([&] { return answer_to(visitor) == 0; }, 60s));
+  auto fresh = partner();
+  EXPECT_EQ(answer_to(fresh), 0U);
+  EXPECT_TRUE(becomes(
+      [&] { return site_.admin().get("/api/v1/audit-events?limit=100").body.find("SEC.PKI.INGETROKKEN") != std::string::npos; }, 10s));
+}
+
+// SEC-021, SEC-023: stored CRLs serve after a restart; without any, nobody comes in.
+TEST_F(OwnNode, UsesStoredCrlsAfterARestartAndFailsClosedWithoutAny) {
+  site_.start_and_wait();
+  auto visitor = partner();
+  ASSERT_TRUE(becomes([&] { return answer_to(visitor) == 405; }, 10s)) << site_.log();
+  pki_.be_silent(true);
+  site_.process().kill();
+  site_.start_and_wait();
+  auto after = partner();
+  EXPECT_TRUE(becomes([&] { return answer_to(after) == 405; }, 10s)) << "the stored CRLs are valid\n" << site_.log();
+}
+
+TEST_F(OwnNode, LetsNobodyInBeforeAnyCrlWasFetched) {
+  pki_.be_silent(true);
+  site_.start_and_wait();
+  auto visitor = partner();
+  EXPECT_EQ(answer_to(visitor), 0U);
+}
+
+// SEC-074: a new certificate without a restart; the open connection stays.
+TEST_F(OwnNode, TakesANewCertificateOnSighup) {
+  site_.start_and_wait();
+  auto visitor = partner();
+  ASSERT_TRUE(becomes([&] { return answer_to(visitor) == 405; }, 10s)) << site_.log();
+  const auto renewed = site_.issue();
+  site_.install(renewed);
+  site_.process().signal(SIGHUP);
+  EXPECT_TRUE(
+      becomes([&] { return site_.admin().get("/api/v1/certificates").body.find(renewed.certificate->sha256) != std::string::npos; }, 10s))
+      << site_.log();
+  EXPECT_EQ(answer_to(visitor), 405U) << "the old connection goes on";
+  auto fresh = partner();
+  EXPECT_EQ(answer_to(fresh), 405U);
+  EXPECT_THAT(site_.log(), HasSubstr("node.reloaded"));
+}
+
+// ADP-806
+TEST_F(OwnNode, AFaultyFileOnSighupChangesNothing) {
+  site_.start_and_wait();
+  std::ofstream(site_.path("schakel.toml"), std::ios::app) << "[nonsense]\n";
+  site_.process().signal(SIGHUP);
+  EXPECT_TRUE(becomes([&] { return site_.log().find("config.invalid") != std::string::npos; }, 10s));
+  EXPECT_EQ(site_.ops().get("/health/ready").status, 200U);
+}
+
+// ADP-902: a drained node ends its requests before it stops; its name is free at once.
+TEST_F(OwnNode, DrainsOnSigtermAndExitsWithZero) {
+  site_.start_and_wait();
+  site_.process().signal(SIGTERM);
+  EXPECT_EQ(site_.process().wait(20s), 0) << site_.log();
+  const auto began = Steady::now();
+  site_.start_and_wait();
+  EXPECT_LT(Steady::now() - began, 10s);
+}
+
+TEST_F(OwnNode, ASecondProcessOnTheSameDatabaseIsRefused) {
+  site_.start_and_wait();
+  Process second({SCHAKEL_PROGRAM, "serve", "--config", site_.path("second.toml").string()}, site_.path("second.log").string());
+  EXPECT_EQ(second.wait(20s), 1);
+  EXPECT_EQ(site_.ops().get("/health/ready").status, 200U);
+}
+
+// SEC-005
+TEST_F(OwnNode, ATestAnchorInProductionStopsTheStart) {
+  std::ofstream(site_.path("schakel.toml"), std::ios::app) << "\n";
+  std::string text;
+  {
+    std::ifstream file(site_.path("schakel.toml"));
+    text.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  const std::string test_anchors = "test-anchors = \"anchors.pem\"";
+  text.replace(text.find(test_anchors), test_anchors.size(), "anchors = \"anchors.pem\"");
+  std::ofstream(site_.path("schakel.toml")) << text;
+  site_.start();
+  EXPECT_EQ(site_.process().wait(20s), 1);
+  EXPECT_THAT(site_.log(), HasSubstr("Schakel TEST"));
+}
+
+}  // namespace
+}  // namespace schakel::integration
