@@ -240,7 +240,8 @@ Awaitable<Refusal> Api::State::refuse_token_in_target(const Request& request, co
       keys_stale = true;
     }
   }
-  co_await tell_refused(request, key == nullptr ? "" : key->tenant, key == nullptr ? "" : key->id, "authentication", "urlToken");
+  const std::string tenant = key == nullptr ? std::string() : key->tenant, actor = key == nullptr ? std::string() : key->id;
+  co_await tell_refused(request, tenant, actor, "authentication", "urlToken");
   Faults faults;
   add_fault(faults, "query", "", "credentials", "inloggegevens horen in een kopregel, nooit in een adres");
   co_return judge(std::move(faults)).error();
