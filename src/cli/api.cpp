@@ -22,6 +22,7 @@ std::vector<std::string> particulars_of(const Json& problem) {
     for (const auto& finding : problem["findings"])
       lines.push_back(member(finding, "severity") + " " + member(finding, "code") + ": " + member(finding, "message") + " at " +
                       member(finding, "path"));
+  if (const auto reason = member(problem, "reason"); !reason.empty()) lines.push_back(reason);
   if (problem.contains("candidates") && problem["candidates"].is_array())
     for (const auto& candidate : problem["candidates"])
       lines.push_back("candidate " + (candidate.is_string() ? candidate.get<std::string>() : candidate.dump()));

@@ -33,6 +33,7 @@ void declare(CLI::App& command, ApplyOptions& options) {
       "  [[contracts]]\n"
       "  file = \"cpa.xml\"          # beside the document\n"
       "  activate = true\n"
+      "  settings = { tls-offloaded = true }\n"
       "  [[webhooks]]\n"
       "  url = \"https://app.example/hook\"\n"
       "  types = [\"message.received\"]\n"

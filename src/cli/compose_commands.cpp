@@ -3,13 +3,14 @@
 #include <filesystem>
 
 #include "base/limits.hpp"
+#include "cli/findings.hpp"
 #include "cli/nouns.hpp"
 #include "cpa/compose.hpp"
 
 namespace schakel::cli {
 namespace {
 
-struct ComposeOptions : Output {
+struct ComposeOptions : Output, Trust {
   std::string specification, start, end, cpa_id, version, comment, out;
   std::vector<std::string> parties;
   bool proposed = false, end_beyond_certificates = false, force = false;
@@ -29,6 +30,7 @@ void declare(CLI::App& command, ComposeOptions& options) {
   command.add_option("--comment", options.comment, "a comment in the document")->option_text("TEXT");
   command.add_flag("--proposed", options.proposed, "status proposed instead of agreed");
   command.add_flag("--end-beyond-certificates", options.end_beyond_certificates, "the end may be later than that of a certificate");
+  declare_trust(command, options);
   command.add_option("--out", options.out, "write the CPA to this file (- is standard output)")->required()->option_text("FILE");
   command.add_flag("--force", options.force, "write over an existing file");
 }
@@ -91,6 +93,10 @@ Outcome<> compose(Shell& shell, const ComposeOptions& options) {
   }
   request.comment = options.comment;
   request.proposed = options.proposed;
+  SCHAKEL_TRY(const auto profile, profile_of(options));
+  SCHAKEL_TRY(const auto trust, store_of(shell, options, profile));
+  const cpa::TrustStoreChecks checks(trust);
+  if (trust) request.certificates = &checks;
   request.end_beyond_certificates = options.end_beyond_certificates;
   SCHAKEL_TRY(const auto composed, cpa::compose(request, shell.random, shell.clock.now()));
   SCHAKEL_CHECK(write_file(shell, options.out, composed.document, options.force));

@@ -12,26 +12,21 @@ namespace {
 constexpr std::size_t list_items_max = 10'000;
 constexpr std::array finding_columns = {Column{"CODE", "code"}, Column{"SEVERITY", "severity"}, Column{"WHERE", "path"},
                                         Column{"FINDING", "message"}};
-constexpr std::array contract_columns = {Column{"ID", "id"},       Column{"KIND", "kind"},       Column{"NAME", "cpaId"},
-                                         Column{"STATE", "state"}, Column{"PROFILE", "profile"}, Column{"START", "start"},
-                                         Column{"END", "end"},     Column{"PARTIES", "parties"}};
+constexpr std::array contract_columns = {Column{"ID", "id"},          Column{"KIND", "kind"},     Column{"NAME", "cpaId"},
+                                         Column{"STATE", "state"},    Column{"START", "startAt"}, Column{"END", "endAt"},
+                                         Column{"PARTIES", "parties"}};
 constexpr std::array contract_fields = {
-    Column{"id", "id"},           Column{"kind", "kind"},        Column{"CPA id", "cpaId"}, Column{"state", "state"},
-    Column{"profile", "profile"}, Column{"start", "start"},      Column{"end", "end"},      Column{"parties", "parties"},
-    Column{"SHA-256", "digest"},  Column{"settings", "settings"}};
+    Column{"id", "id"},          Column{"kind", "kind"},        Column{"CPA id", "cpaId"}, Column{"state", "state"},
+    Column{"status", "status"},  Column{"start", "startAt"},    Column{"end", "endAt"},    Column{"parties", "parties"},
+    Column{"SHA-256", "digest"}, Column{"settings", "settings"}};
 
-// Parties as the text of their names or OINs: the API gives objects.
+// Parties by OIN, else by PartyId: the API gives objects.
 Json with_readable_parties(Json contract) {
   if (!contract.contains("parties") || !contract["parties"].is_array()) return contract;
   Json names = Json::array();
   for (const auto& party : contract["parties"]) {
-    if (!party.is_object()) {
-      names.push_back(party);
-      continue;
-    }
-    auto name = text_at(party, "oin");
-    if (name.empty()) name = text_at(party, "partyId");
-    names.push_back(name.empty() ? text_at(party, "name") : name);
+    const auto oin = text_at(party, "oin");
+    names.push_back(oin.empty() ? text_at(party, "partyIds") : oin);
   }
   contract["parties"] = std::move(names);
   return contract;

@@ -127,8 +127,8 @@ Outcome<> verify_audit(Shell& shell, const DatabaseTask& options) {
 
 struct TenantOptions : Output, ConfigFile {
   server::Tenant tenant;
-  std::vector<std::string> certificates;
-  std::string key_file;
+  std::vector<std::string> certificates, keys, purposes;
+  std::string first_key_file;
 };
 
 void declare_tenant(CLI::App& command, TenantOptions& options) {
@@ -137,15 +137,20 @@ void declare_tenant(CLI::App& command, TenantOptions& options) {
   command.add_option("--name", tenant.name, "name of the organisation")->required()->option_text("TEXT");
   command.add_option("--environment", tenant.environment, "test or production (default test); never changes afterwards")
       ->option_text("NAME");
-  command.add_option("--oin", tenant.oins, "OINs, separated by commas")->required()->delimiter(',')->option_text("OINS");
-  command.add_option("--host", tenant.hosts, "TLS server names that are this tenant's, separated by commas")
-      ->delimiter(',')
-      ->option_text("NAMES");
+  command.add_option("--oin", tenant.oins, "its OIN; may be repeated")->required()->delimiter(',')->option_text("OIN");
+  command.add_option("--host", tenant.hosts, "TLS server name that is this tenant's; may be repeated")->delimiter(',')->option_text("NAME");
+  command.add_option("--certificate", options.certificates, "own certificate with its chain, PEM, below pki.keys; may be repeated")
+      ->option_text("FILE")
+      ->group("Certificates");
+  command.add_option("--key", options.keys, "the private key of each --certificate, in the same order")
+      ->option_text("FILE")
+      ->group("Certificates");
   command
-      .add_option("--certificate", options.certificates,
-                  "own certificate and key below pki.keys, as CHAIN.pem:KEY.key[:PURPOSE,PURPOSE]; may be repeated")
-      ->option_text("FILES");
-  command.add_option("--key-file", options.key_file, "write the first API key to this new file, readable by this user only")
+      .add_option("--purpose", options.purposes,
+                  "purposes of each, for instance tls-server,tls-client or signing (default tls-server,tls-client)")
+      ->option_text("LIST")
+      ->group("Certificates");
+  command.add_option("--first-key-file", options.first_key_file, "write the first API key to this new file, readable by this user only")
       ->option_text("FILE");
 }
 
@@ -159,40 +164,40 @@ std::vector<std::string> split(std::string_view text, char separator) {
   }
 }
 
-Outcome<server::OwnCertificate> certificate_from(const std::string& text) {
-  const auto parts = split(text, ':');
-  if (parts.size() < 2 || parts.size() > 3 || parts[0].empty() || parts[1].empty())
-    return wrong_usage("--certificate takes CHAIN.pem:KEY.key, and optionally :PURPOSE,PURPOSE");
-  server::OwnCertificate certificate;
-  certificate.certificates = parts[0];
-  certificate.key = parts[1];
-  if (parts.size() == 3) certificate.purposes = split(parts[2], ',');
-  return certificate;
+Outcome<std::vector<server::OwnCertificate>> certificates_of(const TenantOptions& options) {
+  if (options.keys.size() != options.certificates.size()) return wrong_usage("give one --key for each --certificate");
+  if (!options.purposes.empty() && options.purposes.size() != options.certificates.size())
+    return wrong_usage("give --purpose for every --certificate or for none");
+  std::vector<server::OwnCertificate> all;
+  for (std::size_t i = 0; i < options.certificates.size(); ++i) {
+    auto& certificate = all.emplace_back();
+    certificate.certificates = options.certificates[i];
+    certificate.key = options.keys[i];
+    if (!options.purposes.empty()) certificate.purposes = split(options.purposes[i], ',');
+  }
+  return all;
 }
 
 Outcome<> create_tenant(Shell& shell, const TenantOptions& options) {
   static constexpr std::array columns = {Column{"tenant", "tenant"}, Column{"result", "result"}, Column{"environment", "environment"},
                                          Column{"OINs", "oins"}, Column{"API key", "apiKeyFile"}};
   auto tenant = options.tenant;
-  for (const auto& text : options.certificates) {
-    SCHAKEL_TRY(auto certificate, certificate_from(text));
-    tenant.certificates.push_back(std::move(certificate));
-  }
+  SCHAKEL_TRY(tenant.certificates, certificates_of(options));
   Failure faults(Exit::usage, "request.invalid", "the tenant cannot be like this");
   for (const auto& fault : server::check(tenant)) faults.particulars.push_back(fault.location + ": " + fault.detail);
   if (!faults.particulars.empty()) return faults;
   SCHAKEL_TRY(const auto settings, settings_from(shell, options));
   Metrics metrics;
   SCHAKEL_TRY(const auto database, server::open_for_setup(settings, silent_log(), metrics));
-  SCHAKEL_TRY(const auto done, server::set_up_tenant(*database, tenant, options.key_file, shell.random, shell.clock.now()));
+  SCHAKEL_TRY(const auto done, server::set_up_tenant(*database, tenant, options.first_key_file, shell.random, shell.clock.now()));
   static constexpr std::array words = {"created", "changed", "unchanged"};
   Json result = {{"tenant", tenant.slug},
                  {"result", words.at(static_cast<std::size_t>(done.tenant))},
                  {"environment", tenant.environment},
                  {"oins", tenant.oins}};
-  if (done.key_made) result["apiKeyFile"] = options.key_file;
+  if (done.key_made) result["apiKeyFile"] = options.first_key_file;
   print_record(shell.out, options.format, result, columns);
-  if (!options.key_file.empty() && !done.key_made)
+  if (!options.first_key_file.empty() && !done.key_made)
     shell.err << "schakel: the tenant has API keys already; `schakel api-key create` makes another one\n";
   return Exit::ok;
 }
@@ -225,7 +230,7 @@ void add_database_commands(Commands& commands, CLI::App& audit) {
   commands.verb<TenantOptions>(tenant, "create",
                                "Write a tenant into the database, beside a running node or without one, and make its first API key",
                                "schakel tenant create --slug voorbeeldstad --name \"Gemeente Voorbeeldstad\" --oin 00000099000000010000 "
-                               "--key-file voorbeeldstad.key",
+                               "--first-key-file voorbeeldstad.key",
                                declare_tenant, create_tenant);
 }
 

@@ -120,7 +120,8 @@ Outcome<> check(const Declaration& declaration) {
       return needs({"slug", "name", "oins"});
     case DeclaredKind::contract:
       for (const auto& [member, value] : declaration.members.items())
-        if (member != "file" && member != "activate") return invalid(declaration.source, "\"" + member + "\" is not one of file, activate");
+        if (member != "file" && member != "activate" && member != "settings")
+          return invalid(declaration.source, "\"" + member + "\" is not one of file, activate, settings");
       return needs({"file"});
     case DeclaredKind::url_mapping:
       return needs({"source", "destination"});
@@ -191,6 +192,9 @@ Outcome<Json> apply_contract(Shell& shell, Api& api, const Declaration& declarat
   }
   if (!same) patch["document"] = true;
   if (wants_active && !active) patch["state"] = true;
+  const auto settings = differing(declaration.members.value("settings", Json::object()),
+                                  found.empty() ? Json::object() : found[0].value("settings", Json::object()));
+  if (!settings.empty()) patch["settings"] = true;
   const auto* action = found.empty() ? "created" : patch.empty() ? "unchanged" : "changed";
   if (dry_run || patch.empty()) return step(action, declaration, cpa_id, patch);
   if (!same) {
@@ -202,6 +206,8 @@ Outcome<Json> apply_contract(Shell& shell, Api& api, const Declaration& declarat
     path = "/contracts/" + percent_encoded(text_at(contract, "id"));
     active = text_at(contract, "state") == "active";
   }
+  // Before it becomes active: some settings decide whether it may.
+  if (!settings.empty()) SCHAKEL_CHECK(change(api, "PATCH", path, "", {{"settings", settings}}));
   if (wants_active && !active) SCHAKEL_CHECK(change(api, "POST", path, "/_activate", Json()));
   return step(action, declaration, cpa_id, patch);
 }

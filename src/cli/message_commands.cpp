@@ -115,9 +115,9 @@ struct ListOptions : Online {
 };
 
 void declare_list(CLI::App& command, ListOptions& options) {
-  static constexpr std::array names = {"--direction",    "--state",  "--protocol",   "--contract", "--cpa",
-                                       "--from",         "--to",     "--service",    "--action",   "--message-id",
-                                       "--conversation", "--ref-to", "--error-code", "--since",    "--until"};
+  static constexpr std::array names = {"--direction",       "--state",       "--protocol",   "--contract", "--cpa,--cpa-id",
+                                       "--from,--from-oin", "--to,--to-oin", "--service",    "--action",   "--message-id",
+                                       "--conversation",    "--ref-to",      "--error-code", "--since",    "--until"};
   static constexpr std::array texts = {"inbound or outbound",
                                        "for instance FAILED",
                                        "ebms, …",
@@ -218,8 +218,8 @@ struct SendOptions : Online {
 };
 
 void declare_send(CLI::App& command, SendOptions& options) {
-  static constexpr std::array names = {"--contract",     "--cpa",        "--from",   "--to",           "--service",   "--action",
-                                       "--conversation", "--message-id", "--ref-to", "--time-to-live", "--not-before"};
+  static constexpr std::array names = {"--contract",     "--cpa,--cpa-id", "--from,--from-oin", "--to,--to-oin",  "--service",   "--action",
+                                       "--conversation", "--message-id",   "--ref-to",          "--time-to-live", "--not-before"};
   static constexpr std::array texts = {"id of the contract",
                                        "CPA id",
                                        "own OIN (default: the tenant's only one)",

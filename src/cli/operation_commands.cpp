@@ -30,37 +30,55 @@ void declare_one(CLI::App& command, OneOptions& options) {
 
 // --- partner -------------------------------------------------------------------------------------------------------------------
 
-constexpr std::array partner_columns = {Column{"OIN", "oin"},
-                                        Column{"NAME", "name"},
-                                        Column{"CONTRACTS", "contracts"},
-                                        Column{"LAST IN", "lastInboundAt"},
-                                        Column{"LAST OUT", "lastOutboundAt"},
-                                        Column{"CIRCUIT", "circuit"}};
-constexpr std::array ping_columns = {Column{"STEP", "step"}, Column{"RESULT", "result"}, Column{"MS", "durationMs", Align::right},
-                                     Column{"DETAIL", "detail"}};
+constexpr std::array partner_columns = {Column{"OIN", "oin"}, Column{"NAME", "name"}, Column{"CONTRACTS", "cpaIds"},
+                                        Column{"ENDPOINTS", "urls"}, Column{"CIRCUIT OPEN UNTIL", "circuitOpenUntilAt"}};
+constexpr std::array ping_columns = {Column{"partner", "partner"}, Column{"answer", "result"}, Column{"CPA", "cpaId"},
+                                     Column{"message id", "messageId"}, Column{"ms", "durationMs"}};
+
+// Contracts and endpoints as one line of text each: the API gives objects.
+Json on_one_line(Json partner) {
+  Json cpa_ids = Json::array(), urls = Json::array(), until = Json::array();
+  for (const auto& contract : partner.value("contracts", Json::array())) cpa_ids.push_back(text_at(contract, "cpaId"));
+  for (const auto& endpoint : partner.value("endpoints", Json::array())) {
+    urls.push_back(text_at(endpoint, "url"));
+    if (endpoint.contains("circuitOpenUntilAt")) until.push_back(text_at(endpoint, "circuitOpenUntilAt"));
+  }
+  partner["cpaIds"] = std::move(cpa_ids);
+  partner["urls"] = std::move(urls);
+  partner["circuitOpenUntilAt"] = std::move(until);
+  return partner;
+}
+
+struct PartnersOptions : Online {};
+Outcome<> list_partners(Shell& shell, Api& api, const PartnersOptions& options) {
+  SCHAKEL_TRY(auto partners, get_list(api, "/partners", list_items_max));
+  if (options.format != Format::json)
+    for (auto& partner : partners) partner = on_one_line(std::move(partner));
+  print_list(shell.out, options.format, partners, partner_columns, "no partners");
+  return Exit::ok;
+}
 
 struct PingOptions : Online {
-  std::string oin, contract;
+  std::string oin, cpa_id;
 };
 void declare_ping(CLI::App& command, PingOptions& options) {
   command.add_option("OIN", options.oin, "OIN of the partner")->required();
-  command.add_option("--contract", options.contract, "with this contract (default: the only active one)")->option_text("ID");
+  command.add_option("--cpa,--cpa-id", options.cpa_id, "under this CPA (default: an active one with the partner)")->option_text("TEXT");
 }
 Outcome<> ping(Shell& shell, Api& api, const PingOptions& options) {
   Json body = Json::object();
-  if (!options.contract.empty()) body["contractId"] = options.contract;
-  SCHAKEL_TRY(const auto answer, post(api, "/partners/" + percent_encoded(options.oin) + "/_ping", body));
-  const bool ok = answer.value("ok", false);
-  if (options.format == Format::table && answer.contains("steps"))
-    print_list(shell.out, options.format, answer["steps"], ping_columns);
-  else if (options.format == Format::table)
-    shell.out << "partner " << printable(options.oin) << (ok ? " answers" : " does not answer") << '\n';
-  else
-    print_record(shell.out, options.format, answer, ping_columns);
-  if (ok) return Exit::ok;
-  const auto detail = text_at(answer, "error.detail");
-  return Failure(Exit::failure, text_at(answer, "error.code"), detail.empty() ? "the partner did not answer as agreed" : detail,
-                 "`schakel tls check` looks at its TLS; `schakel contract show` at the address that was agreed");
+  if (!options.cpa_id.empty()) body["cpaId"] = options.cpa_id;
+  auto answer = post(api, "/partners/" + percent_encoded(options.oin) + "/_ping", body);
+  if (!answer) {
+    auto failure = answer.error();
+    if (failure.code.starts_with("call."))
+      failure.advice = "`schakel tls check` looks at the partner's TLS; `schakel contract show` at the address that was agreed";
+    if (failure.code == "notFound") failure.advice = "there must be an active contract with this partner: `schakel contract list`";
+    return failure;
+  }
+  (*answer)["partner"] = options.oin;
+  print_record(shell.out, options.format, *answer, ping_columns);
+  return Exit::ok;
 }
 
 // --- node ------------------------------------------------------------------------------------------------------------------------
@@ -257,8 +275,9 @@ Outcome<> revoke_key(Shell& shell, Api& api, const OneOptions& options) {
 constexpr std::array audit_columns = {Column{"SEQ", "seq", Align::right}, Column{"AT", "at"},         Column{"KIND", "kind"},
                                       Column{"RESULT", "result"},         Column{"REASON", "reason"}, Column{"ACTION", "action"},
                                       Column{"ACTOR", "actor"},           Column{"OBJECT", "object"}, Column{"ADDRESS", "address"}};
-constexpr std::array certificate_columns = {Column{"SHA-256", "sha256"},  Column{"PURPOSES", "purposes"},  Column{"OIN", "oin"},
-                                            Column{"SUBJECT", "subject"}, Column{"NOT AFTER", "notAfter"}, Column{"STATE", "state"}};
+constexpr std::array certificate_columns = {Column{"SHA-256", "sha256"}, Column{"PURPOSES", "purposes"},    Column{"OIN", "oin"},
+                                            Column{"HOSTS", "hosts"},    Column{"NOT AFTER", "notAfterAt"}, Column{"STATE", "state"},
+                                            Column{"PROBLEM", "problem"}};
 
 struct AuditOptions : Online {
   std::size_t limit = 100;
@@ -288,7 +307,8 @@ Outcome<> list_audit(Shell& shell, Api& api, const AuditOptions& options) {
 
 void add_operation_commands(Commands& commands, CLI::App& audit) {
   auto& partner = commands.noun("partner", "Organisations that we exchange with");
-  add_list(commands, partner, "partner", "List partners", "/partners", partner_columns);
+  commands.verb<PartnersOptions>(partner, "list", "List partners with their contracts and endpoints", "schakel partner list", nullptr,
+                                 list_partners);
   commands.verb<PingOptions>(partner, "ping", "Send an ebMS Ping and wait for the Pong", "schakel partner ping 00000099000000300000",
                              declare_ping, ping);
 
@@ -334,8 +354,8 @@ void add_operation_commands(Commands& commands, CLI::App& audit) {
   commands.verb<AuditOptions>(audit, "list", "List audit events, oldest first", "schakel audit list --limit 1000 --output csv",
                               declare_audit, list_audit);
 
-  auto& certificate = commands.noun("certificate", "Own and partners' certificates");
-  add_list(commands, certificate, "certificate", "List certificates with their purposes and end dates", "/certificates",
+  auto& certificate = commands.noun("certificate", "Own certificates");
+  add_list(commands, certificate, "certificate", "List own certificates with their purposes, end dates and problems", "/certificates",
            certificate_columns);
   add_certificate_tools(commands, certificate);
 }

@@ -17,6 +17,7 @@ constexpr const char* declared = R"(
 [[contracts]]
 file = "cpa.xml"
 activate = true
+settings = { tls-offloaded = true }
 
 [[url-mappings]]
 source = "https://a.example/ebms"
@@ -49,13 +50,19 @@ class NodeMemory {
   int changes = 0;
   std::map<std::string, Json> items;  // by "/mandates/1"
   std::string document, state;
+  Json settings = {{"tlsOffloaded", false}, {"allowLoopback", false}};
 
  private:
   ApiResponse contract(const ApiRequest& request, const std::string& path) {
-    const Json shown = {{"id", "c-1"}, {"cpaId", "cpa-1"}, {"state", state}};
+    const Json shown = {{"id", "c-1"}, {"cpaId", "cpa-1"}, {"state", state}, {"settings", settings}};
     if (request.method == "GET" && path == "/contracts") return answer(200, document.empty() ? Json::array() : Json::array({shown}));
     if (request.method == "GET" && path == "/contracts/c-1/document") return {200, {}, document};
     if (request.method == "GET") return answer(200, shown, {{"ETag", "\"1\""}});
+    if (request.method == "PATCH") {
+      if (request.headers.find("If-Match") != "\"1\"") return problem_answer(428, "version.missing", "no If-Match");
+      settings.merge_patch(Json::parse(request.body)["settings"]);
+      return answer(200, shown);
+    }
     if (path == "/contracts/c-1/_activate") {
       if (request.headers.find("If-Match") != "\"1\"") return problem_answer(428, "version.missing", "no If-Match");
       state = "active";
@@ -124,6 +131,7 @@ TEST_F(Apply, makes_everything_and_changes_nothing_the_second_time) {
   EXPECT_EQ(apply(), 0) << err.str();
   EXPECT_EQ(actions(), "action created created created created ");
   EXPECT_EQ(memory.state, "active");
+  EXPECT_EQ(memory.settings["tlsOffloaded"], true);
   EXPECT_EQ(memory.items.size(), 3U);
   const auto first = memory.changes;
   EXPECT_EQ(apply(), 0) << err.str();

@@ -43,7 +43,7 @@ TEST_F(DatabaseTools, need_a_good_configuration_and_a_database) {
 
 TEST_F(DatabaseTools, tenant_create_writes_the_tenant_and_its_first_key_once) {
   const auto key = (folder / "first.key").string();
-  EXPECT_EQ(run(tenant("voorbeeldstad", "00000099000000010000", {"--key-file", key, "--host", "dk.voorbeeldstad.example"})), 0)
+  EXPECT_EQ(run(tenant("voorbeeldstad", "00000099000000010000", {"--first-key-file", key, "--host", "dk.voorbeeldstad.example"})), 0)
       << err.str();
   EXPECT_THAT(out.str(), HasSubstr("created"));
   struct stat status {};
@@ -69,6 +69,9 @@ TEST_F(DatabaseTools, tenant_create_names_every_fault) {
   EXPECT_THAT(err.str(), HasSubstr("oins"));
   EXPECT_THAT(err.str(), HasSubstr("environment"));
   EXPECT_EQ(run(tenant("voorbeeldstad", "00000099000000010000", {"--certificate", "alleen.pem"})), 2);
+  EXPECT_EQ(run(tenant("voorbeeldstad", "00000099000000010000",
+                       {"--certificate", "a.pem", "--key", "a.key", "--purpose", "signing", "--purpose", "encryption"})),
+            2);
 }
 
 // ADP-502: the first break is named.

@@ -130,12 +130,27 @@ TEST_F(Operations, audit_list_follows_the_cursor_up_to_the_limit) {
 }
 
 TEST_F(Operations, partner_ping_tells_whether_the_partner_answers) {
-  routes["POST /partners/00000099000000300000/_ping"] = answer(200, {{"ok", true}});
-  EXPECT_EQ(run({"partner", "ping", "00000099000000300000"}), 0) << err.str();
+  routes["POST /partners/00000099000000300000/_ping"] = answer(200, {{"result", "pong"}, {"cpaId", "cpa-1"}, {"durationMs", 12}});
+  EXPECT_EQ(run({"partner", "ping", "00000099000000300000", "--cpa", "cpa-1"}), 0) << err.str();
+  EXPECT_EQ(requests.back().body, R"({"cpaId":"cpa-1"})");
+  EXPECT_THAT(out.str(), HasSubstr("pong"));
   routes["POST /partners/00000099000000300000/_ping"] =
-      answer(200, {{"ok", false}, {"error", {{"code", "transport.connect"}, {"detail", "refused"}}}});
+      problem_answer(502, "call.upstream", "not reached", {{"reason", "transport.connect: refused"}});
   EXPECT_EQ(run({"partner", "ping", "00000099000000300000"}), 1);
+  EXPECT_THAT(err.str(), HasSubstr("transport.connect: refused"));
   EXPECT_THAT(err.str(), HasSubstr("schakel tls check"));
+  EXPECT_EQ(run({"partner", "ping", "00000099000000220000"}), 3);
+  EXPECT_THAT(err.str(), HasSubstr("schakel contract list"));
+}
+
+TEST_F(Operations, partner_list_names_contracts_and_endpoints) {
+  routes["GET /partners?page=1&perPage=100"] =
+      answer(200, Json::array({{{"oin", "00000099000000300000"},
+                                {"name", "LV"},
+                                {"contracts", Json::array({{{"id", "c"}, {"cpaId", "cpa-1"}}})},
+                                {"endpoints", Json::array({{{"url", "https://lv.example/ebms"}}})}}}));
+  EXPECT_EQ(run({"partner", "list", "--output", "csv"}), 0) << err.str();
+  EXPECT_THAT(out.str(), HasSubstr("00000099000000300000,LV,cpa-1,https://lv.example/ebms,"));
 }
 
 // SEC-072: key and request are made here; the key stays in a private file.
