@@ -1,0 +1,543 @@
+// schakel-load: a partner that costs little. One thread, epoll and OpenSSL: posts ebMS2 messages as fast as the node under test answers, or
+// takes what the node sends and acknowledges it. It knows just enough HTTP/1.1 for that, so that the figure is the node's and not ours.
+//
+//   schakel-load receive …   the node receives: we post messages; with --listen we also take its asynchronous acknowledgements
+//   schakel-load send …      the node sends: we submit through its REST API, take its messages on --listen and acknowledge them
+//
+// Templates hold @ID@ (a fresh 36-character id) and @NOW@ (a timestamp, 20 characters), so every message has the same length;
+// acknowledgements hold @REF@ and @CONV@ too.
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <deque>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+[[noreturn]] void stop(const std::string& why) {
+  std::fprintf(stderr, "schakel-load: %s\n", why.c_str());
+  std::exit(1);
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) stop("cannot read " + path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void replace_all(std::string& text, std::string_view what, std::string_view with) {
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size())) text.replace(at, what.size(), with);
+}
+
+std::string fresh_id() {
+  static unsigned long long next = static_cast<unsigned long long>(Clock::now().time_since_epoch().count());
+  std::array<char, 40> out{};
+  std::snprintf(out.data(), out.size(), "%08llx-0000-4000-8000-%012llx", (next >> 20) & 0xFFFFFFFFULL, next & 0xFFFFFFFFFFFFULL);
+  ++next;
+  return out.data();
+}
+
+std::string now_text() {
+  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  std::array<char, 32> out{};
+  std::strftime(out.data(), out.size(), "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return out.data();
+}
+
+std::string_view between(std::string_view text, std::string_view open, std::string_view close) {
+  const auto begin = text.find(open);
+  if (begin == std::string_view::npos) return {};
+  const auto start = begin + open.size(), end = text.find(close, start);
+  return end == std::string_view::npos ? std::string_view() : text.substr(start, end - start);
+}
+
+// --- options -----------------------------------------------------------------------------------------------------------------------------
+
+struct Options {
+  std::map<std::string, std::string> values;
+  const std::string& at(const std::string& name) const {
+    const auto found = values.find(name);
+    if (found == values.end()) stop("--" + name + " is missing");
+    return found->second;
+  }
+  std::string get(const std::string& name, const std::string& otherwise) const {
+    const auto found = values.find(name);
+    return found == values.end() ? otherwise : found->second;
+  }
+  long number(const std::string& name, long otherwise) const {
+    const auto found = values.find(name);
+    return found == values.end() ? otherwise : std::strtol(found->second.c_str(), nullptr, 10);
+  }
+};
+
+// --- sockets -----------------------------------------------------------------------------------------------------------------------------
+
+struct Http {
+  std::string head, body;
+};
+
+class Loop;
+
+// One connection: plain or TLS, client or server; hands whole HTTP messages to `on_message`.
+class Connection {
+ public:
+  Connection(Loop& loop, int fd, SSL* ssl, bool connecting) : loop_(loop), fd_(fd), ssl_(ssl), connecting_(connecting) {}
+  ~Connection() {
+    if (ssl_ != nullptr) SSL_free(ssl_);
+    ::close(fd_);
+  }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  std::function<void(Connection&, Http)> on_message;
+  std::function<void(Connection&)> on_ready;
+  Clock::time_point began;
+
+  int fd() const { return fd_; }
+  void send(std::string octets) {
+    if (out_.empty()) {
+      out_ = std::move(octets);
+    } else {
+      out_ += octets;
+    }
+    flush();
+  }
+  void step();
+
+ private:
+  bool handshake();
+  void flush();
+  void receive();
+  void deliver();
+  void want(std::uint32_t events);
+  void closed(const char* what);
+
+  Loop& loop_;
+  int fd_;
+  SSL* ssl_;
+  bool connecting_;
+  bool ready_ = false;
+  std::string in_, out_;
+  std::size_t written_ = 0;
+  std::uint32_t wanted_ = 0;
+};
+
+class Loop {
+ public:
+  Loop() : epoll_(epoll_create1(0)) {}
+  ~Loop() { ::close(epoll_); }
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  Connection& add(int fd, SSL* ssl, bool connecting) {
+    auto connection = std::make_unique<Connection>(*this, fd, ssl, connecting);
+    auto& out = *connection;
+    connections_[fd] = std::move(connection);
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLOUT;
+    event.data.fd = fd;
+    epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
+    return out;
+  }
+  void change(int fd, std::uint32_t events) {
+    epoll_event event{};
+    event.events = events;
+    event.data.fd = fd;
+    epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event);
+  }
+  void remove(int fd) { gone_.push_back(fd); }
+
+  void listen(unsigned short port, SSL_CTX* context, std::function<void(Connection&, Http)> on_message) {
+    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    const int on = 1;
+    setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 || ::listen(listener_, 256) != 0)
+      stop("cannot listen");
+    listen_context_ = context;
+    on_accepted_ = std::move(on_message);
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = listener_;
+    epoll_ctl(epoll_, EPOLL_CTL_ADD, listener_, &event);
+  }
+
+  // Runs until `done` or the deadline.
+  void run(const std::function<bool()>& done, Clock::time_point deadline) {
+    std::array<epoll_event, 128> events{};
+    while (!done() && Clock::now() < deadline) {
+      const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 100);
+      for (int i = 0; i < count; ++i) {
+        const int fd = events[static_cast<std::size_t>(i)].data.fd;
+        if (fd == listener_) {
+          accept_all();
+        } else if (const auto found = connections_.find(fd); found != connections_.end()) {
+          found->second->step();
+        }
+      }
+      for (const int fd : gone_) connections_.erase(fd);
+      gone_.clear();
+    }
+  }
+
+ private:
+  void accept_all() {
+    for (;;) {
+      const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK);
+      if (fd < 0) return;
+      SSL* ssl = SSL_new(listen_context_);
+      SSL_set_fd(ssl, fd);
+      SSL_set_accept_state(ssl);
+      add(fd, ssl, false).on_message = on_accepted_;
+    }
+  }
+
+  int epoll_;
+  int listener_ = -1;
+  SSL_CTX* listen_context_ = nullptr;
+  std::function<void(Connection&, Http)> on_accepted_;
+  std::map<int, std::unique_ptr<Connection>> connections_;
+  std::vector<int> gone_;
+};
+
+void Connection::want(std::uint32_t events) {
+  if (events == wanted_) return;
+  wanted_ = events;
+  loop_.change(fd_, events);
+}
+
+void Connection::closed(const char* what) {
+  if (connecting_) {
+    ERR_print_errors_fp(stderr);
+    stop(std::string("a connection to the node ended: ") + what);
+  }
+  loop_.remove(fd_);
+}
+
+bool Connection::handshake() {
+  if (ssl_ == nullptr || SSL_is_init_finished(ssl_)) return true;
+  const int code = SSL_do_handshake(ssl_);
+  if (code == 1) return true;
+  const int error = SSL_get_error(ssl_, code);
+  if (error == SSL_ERROR_WANT_READ) {
+    want(EPOLLIN);
+  } else if (error == SSL_ERROR_WANT_WRITE) {
+    want(EPOLLIN | EPOLLOUT);
+  } else {
+    closed("handshake failed");
+  }
+  return false;
+}
+
+void Connection::step() {
+  if (!handshake()) return;
+  if (!ready_) {
+    ready_ = true;
+    want(EPOLLIN);
+    if (on_ready) on_ready(*this);
+  }
+  flush();
+  receive();
+}
+
+void Connection::flush() {
+  while (written_ < out_.size()) {
+    const auto left = out_.size() - written_;
+    if (ssl_ != nullptr) {
+      std::size_t count = 0;
+      if (SSL_write_ex(ssl_, out_.data() + written_, left, &count) != 1) {
+        const int error = SSL_get_error(ssl_, 0);
+        if (error != SSL_ERROR_WANT_WRITE && error != SSL_ERROR_WANT_READ) return closed("write failed");
+        return want(EPOLLIN | EPOLLOUT);
+      }
+      written_ += count;
+    } else {
+      const auto count = ::send(fd_, out_.data() + written_, left, MSG_NOSIGNAL);
+      if (count < 0) {
+        if (errno != EAGAIN) return closed("write failed");
+        return want(EPOLLIN | EPOLLOUT);
+      }
+      written_ += static_cast<std::size_t>(count);
+    }
+  }
+  out_.clear();
+  written_ = 0;
+  if (ready_) want(EPOLLIN);
+}
+
+void Connection::receive() {
+  std::array<char, 32768> buffer{};
+  for (;;) {
+    std::size_t count = 0;
+    if (ssl_ != nullptr) {
+      if (SSL_read_ex(ssl_, buffer.data(), buffer.size(), &count) != 1) {
+        const int error = SSL_get_error(ssl_, 0);
+        if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) break;
+        return closed("read failed");
+      }
+    } else {
+      const auto got = ::recv(fd_, buffer.data(), buffer.size(), 0);
+      if (got < 0 && errno == EAGAIN) break;
+      if (got <= 0) return closed("read failed");
+      count = static_cast<std::size_t>(got);
+    }
+    in_.append(buffer.data(), count);
+  }
+  deliver();
+}
+
+void Connection::deliver() {
+  for (;;) {
+    const auto end = in_.find("\r\n\r\n");
+    if (end == std::string::npos) return;
+    std::size_t length = 0;
+    for (std::size_t at = in_.find("\r\n"); at < end;) {
+      constexpr std::string_view field = "content-length:";
+      const auto line_end = in_.find("\r\n", at + 2);
+      if (line_end - at > field.size() && std::equal(field.begin(), field.end(), in_.begin() + static_cast<std::ptrdiff_t>(at) + 2,
+                                                     [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b + 32 : b); })) {
+        length = std::strtoul(in_.c_str() + at + 2 + field.size(), nullptr, 10);
+      }
+      at = line_end;
+    }
+    if (in_.size() < end + 4 + length) return;
+    Http message{in_.substr(0, end), in_.substr(end + 4, length)};
+    in_.erase(0, end + 4 + length);
+    if (on_message) on_message(*this, std::move(message));
+  }
+}
+
+int connect_to(const std::string& address, unsigned short port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(port);
+  inet_pton(AF_INET, address.c_str(), &to.sin_addr);
+  if (::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0) stop("cannot connect to port " + std::to_string(port));
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  ::fcntl(fd, F_SETFL, O_NONBLOCK);
+  return fd;
+}
+
+SSL_CTX* make_context(const SSL_METHOD* method, const Options& options) {
+  SSL_CTX* context = SSL_CTX_new(method);
+  if (SSL_CTX_use_certificate_chain_file(context, options.at("chain").c_str()) != 1 ||
+      SSL_CTX_use_PrivateKey_file(context, options.at("key").c_str(), SSL_FILETYPE_PEM) != 1) {
+    stop("cannot load our certificate and key");
+  }
+  SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nullptr);  // a load generator measures; it does not judge the node's certificate
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  return context;
+}
+
+// --- the two runs
+// ---------------------------------------------------------------------------------------------------------------------------
+
+struct Totals {
+  long started = 0, answered = 0, refused = 0, acknowledged = 0;
+  std::vector<double> latencies_ms;
+};
+
+std::string request(std::string head, std::string body, const std::string& id, const std::string& now) {
+  replace_all(body, "@ID@", id);
+  replace_all(body, "@NOW@", now);
+  replace_all(head, "@ID@", id);
+  return head + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+bool is_success(const Http& message) {
+  return message.head.size() > 12 && message.head[9] == '2';
+}
+
+class Run {
+ public:
+  explicit Run(Options options) : options_(std::move(options)), now_(now_text()) {
+    total_ = options_.number("messages", 10'000);
+    warm_up_ = options_.number("warm-up", total_ / 10);
+    head_ = read_file(options_.at("head"));
+    body_ = read_file(options_.at("body"));
+    if (options_.values.contains("ack-head"))
+      ack_head_ = read_file(options_.at("ack-head")), ack_body_ = read_file(options_.at("ack-body"));
+  }
+
+  int receive() {
+    client_ = make_context(TLS_client_method(), options_);
+    listen_for([this](Connection& from, const Http& message) {
+      if (message.body.find("Acknowledgment") != std::string::npos) ++totals_.acknowledged;
+      from.send("HTTP/1.1 204 No Content\r\n\r\n");
+    });
+    const bool expect_acks = options_.number("expect-acks", 0) != 0;
+    open_posters(true);
+    finish([&] { return totals_.answered >= total_ && (!expect_acks || totals_.acknowledged >= total_); });
+    return 0;
+  }
+
+  int send() {
+    client_ = make_context(TLS_client_method(), options_);
+    const bool sync = options_.number("sync", 0) != 0;
+    listen_for([this, sync](Connection& from, const Http& message) { acknowledge(from, message, sync); });
+    open_posters(false);
+    const bool submit_only = options_.number("submit-only", 0) != 0;
+    finish([&] { return totals_.answered >= total_ && (submit_only || totals_.acknowledged >= total_); });
+    return 0;
+  }
+
+ private:
+  void listen_for(std::function<void(Connection&, Http)> on_message) {
+    if (!options_.values.contains("listen")) return;
+    loop_.listen(static_cast<unsigned short>(options_.number("listen", 0)), make_context(TLS_server_method(), options_),
+                 std::move(on_message));
+  }
+
+  SSL* client_ssl(int fd) {
+    SSL* ssl = SSL_new(client_);
+    SSL_set_fd(ssl, fd);
+    auto host = options_.get("sni", "localhost");
+    SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, host.data());
+    SSL_set_connect_state(ssl);
+    return ssl;
+  }
+
+  void open_posters(bool tls) {
+    const long count = options_.number("connections", 32);
+    for (long i = 0; i < count; ++i) {
+      const int fd = connect_to("127.0.0.1", static_cast<unsigned short>(options_.number("port", 0)));
+      auto& connection = loop_.add(fd, tls ? client_ssl(fd) : nullptr, true);
+      connection.on_ready = [this](Connection& one) { post(one); };
+      connection.on_message = [this](Connection& one, const Http& message) { answered(one, message); };
+    }
+  }
+
+  void post(Connection& connection) {
+    if (totals_.started >= total_ + warm_up_) return;
+    if (++totals_.started == warm_up_ + 1) {
+      began_ = Clock::now();
+      totals_.answered = totals_.acknowledged = 0;
+      totals_.latencies_ms.clear();
+    }
+    connection.began = Clock::now();
+    connection.send(request(head_, body_, fresh_id(), now_));
+  }
+
+  void answered(Connection& connection, const Http& message) {
+    if (!is_success(message)) {
+      if (++totals_.refused <= 3) std::fprintf(stderr, "refused: %.300s\n%.600s\n", message.head.c_str(), message.body.c_str());
+      if (totals_.refused > 100) stop("the node refuses our messages");
+    }
+    ++totals_.answered;
+    if (message.body.find("Acknowledgment") != std::string::npos) ++totals_.acknowledged;
+    totals_.latencies_ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - connection.began).count());
+    post(connection);
+  }
+
+  // A message of the node arrived: 204 and an acknowledgement of our own, or the acknowledgement at once.
+  void acknowledge(Connection& from, const Http& message, bool sync) {
+    auto body = ack_body_;
+    const auto id = fresh_id();
+    replace_all(body, "@REF@", between(message.body, "MessageId>", "<"));
+    replace_all(body, "@CONV@", between(message.body, "ConversationId>", "<"));
+    if (sync || ack_body_.empty()) {
+      replace_all(body, "@ID@", id);
+      replace_all(body, "@NOW@", now_);
+      ++totals_.acknowledged;
+      if (body.empty()) return from.send("HTTP/1.1 204 No Content\r\n\r\n");
+      return from.send("HTTP/1.1 200 OK\r\nContent-Type: text/xml; charset=UTF-8\r\nSOAPAction: \"ebXML\"\r\nContent-Length: " +
+                       std::to_string(body.size()) + "\r\n\r\n" + body);
+    }
+    from.send("HTTP/1.1 204 No Content\r\n\r\n");
+    acks_waiting_.push_back(request(ack_head_, body, id, now_));
+    if (idle_ackers_.empty() && ackers_ < 16) {
+      ++ackers_;
+      const int fd = connect_to("127.0.0.1", static_cast<unsigned short>(options_.number("ack-port", 0)));
+      auto& acker = loop_.add(fd, client_ssl(fd), true);
+      acker.on_ready = [this](Connection& one) { next_ack(one); };
+      acker.on_message = [this](Connection& one, const Http& answer) {
+        if (!is_success(answer)) stop("the node refuses an acknowledgement: " + answer.head.substr(0, 40) + answer.body.substr(0, 300));
+        ++totals_.acknowledged;
+        next_ack(one);
+      };
+    } else if (!idle_ackers_.empty()) {
+      auto* acker = idle_ackers_.back();
+      idle_ackers_.pop_back();
+      next_ack(*acker);
+    }
+  }
+
+  void next_ack(Connection& acker) {
+    if (acks_waiting_.empty()) return idle_ackers_.push_back(&acker);
+    auto octets = std::move(acks_waiting_.front());
+    acks_waiting_.pop_front();
+    acker.send(std::move(octets));
+  }
+
+  void finish(const std::function<bool()>& done) {
+    began_ = Clock::now();
+    loop_.run([&] { return totals_.started >= total_ + warm_up_ && done(); },
+              Clock::now() + std::chrono::seconds(options_.number("seconds-max", 120)));
+    const double seconds = std::chrono::duration<double>(Clock::now() - began_).count();
+    auto& all = totals_.latencies_ms;
+    std::sort(all.begin(), all.end());
+    const auto percentile = [&](double p) {
+      return all.empty() ? 0 : all[std::min(all.size() - 1, static_cast<std::size_t>(p * static_cast<double>(all.size())))];
+    };
+    std::printf(
+        R"({"complete":%s,"seconds":%.3f,"answered":%ld,"refused":%ld,"acknowledged":%ld,"rate":%.1f,"ack_rate":%.1f,"p50_ms":%.3f,"p99_ms":%.3f})"
+        "\n",
+        done() ? "true" : "false", seconds, totals_.answered, totals_.refused, totals_.acknowledged,
+        static_cast<double>(totals_.answered) / seconds, static_cast<double>(totals_.acknowledged) / seconds, percentile(0.5),
+        percentile(0.99));
+  }
+
+  Options options_;
+  std::string now_, head_, body_, ack_head_, ack_body_;
+  long total_ = 0, warm_up_ = 0;
+  SSL_CTX* client_ = nullptr;
+  Loop loop_;
+  Totals totals_;
+  Clock::time_point began_;
+  std::deque<std::string> acks_waiting_;
+  std::vector<Connection*> idle_ackers_;
+  int ackers_ = 0;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  for (int i = 2; i + 1 < argc; i += 2) options.values[std::string(argv[i]).substr(2)] = argv[i + 1];
+  const std::string verb = argc > 1 ? argv[1] : "";
+  if (verb == "receive") return Run(options).receive();
+  if (verb == "send") return Run(options).send();
+  std::fprintf(
+      stderr,
+      "usage: schakel-load receive|send --port P --head F --body F --chain F --key F [--listen P] [--messages N] [--connections N] …\n");
+  return 2;
+}
