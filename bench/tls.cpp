@@ -86,7 +86,9 @@ double our_per_second(security::TlsServer& server, security::TlsClient& client) 
 std::vector<Figure> tls_figures(const std::string& folder) {
   const SystemClock clock;
   const auto now = clock.now() - std::chrono::minutes(5);
-  auto pki = security::TestPki::init({.generation = security::PkiGeneration::g4, .base_url = "http://127.0.0.1:8089", .fast = true, .make_key = {}}, now).value();
+  auto pki = security::TestPki::init(
+                 {.generation = security::PkiGeneration::g4, .base_url = "http://127.0.0.1:8089", .fast = true, .make_key = {}}, now)
+                 .value();
   pki.save(folder).value();
   const auto issue = [&](const char* oin) {
     return pki

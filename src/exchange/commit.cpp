@@ -21,8 +21,12 @@ http::Awaitable<Result<>> submitted(sql::Database& database, Submit submit, sql:
         // the handler.
         auto waiting = std::make_shared<decltype(handler)>(std::move(handler));
         auto guard = asio::make_work_guard(executor);
-        (database.*submit)(std::move(unit), [waiting = std::move(waiting), guard = std::move(guard)](Result<> result) {
-          asio::post(guard.get_executor(), [waiting, result = std::move(result)]() mutable { std::move (*waiting)(std::move(result)); });
+        (database.*submit)(std::move(unit), [waiting = std::move(waiting), guard = std::move(guard)](Result<> result) mutable {
+          // Everything that belongs to the executor leaves the database thread with the handler.
+          const auto to = guard.get_executor();
+          asio::post(to, [waiting = std::move(waiting), guard = std::move(guard), result = std::move(result)]() mutable {
+            std::move (*waiting)(std::move(result));
+          });
         });
       },
       asio::use_awaitable);

@@ -34,6 +34,7 @@ class NodeLeaseTest : public schakel::testing::DatabaseTest {
   }
 
   SystemClock clock_;
+  http::IoThreads io_{1};  // outlives the database (exchange/commit.hpp)
 };
 
 // adapter.md 3.11.1
@@ -76,23 +77,19 @@ TEST_P(NodeLeaseTest, HeartbeatsKeepIt) {
   auto lease = make();
   ASSERT_TRUE(lease.take(false));
   const auto taken_at = nodes().at(0).heartbeat_at;
-  {
-    http::IoThreads io(1);
-    lease.start(io.executor());
-    for (int i = 0; i < 8; ++i) {
-      std::this_thread::sleep_for(100ms);
-      EXPECT_TRUE(lease.claimer());
-    }
-    lease.stop();
+  lease.start(io_.executor());
+  for (int i = 0; i < 8; ++i) {
+    std::this_thread::sleep_for(100ms);
+    EXPECT_TRUE(lease.claimer());
   }
+  lease.stop();
   EXPECT_GT(nodes().at(0).heartbeat_at, taken_at);
 }
 
 TEST_P(NodeLeaseTest, AHeartbeatSeesThatTheNodeIsAskedToDrainAndToResume) {
   auto lease = make();
   ASSERT_TRUE(lease.take(false));
-  http::IoThreads io(1);
-  lease.start(io.executor());
+  lease.start(io_.executor());
   for (const bool asked : {true, false}) {
     ASSERT_TRUE(database->commit([&](sql::Transaction& tx) -> Result<> {
       SCHAKEL_CHECK(exchange::set_draining(tx, "a", asked));
