@@ -90,6 +90,11 @@ class Consumer {
     const std::lock_guard lock(mutex_);
     return confirmed_;
   }
+  // Every message that was handed over, also when a kill swallowed the answer to its confirmation.
+  std::set<std::string> seen() const {
+    const std::lock_guard lock(mutex_);
+    return seen_;
+  }
   std::string last_answer() const {
     const std::lock_guard lock(mutex_);
     return last_answer_;
@@ -122,6 +127,7 @@ class Consumer {
     {
       const std::lock_guard lock(mutex_);
       if (confirmed_.contains(id)) again_.push_back(id);
+      seen_.insert(id);
     }
     const auto answer =
         api.post("/api/v1/queues/default/acknowledgements", {{"items", {{{"receipt", item["receipt"]}, {"result", "processed"}}}}});
@@ -134,6 +140,7 @@ class Consumer {
   Site& site_;
   mutable std::mutex mutex_;
   std::map<std::string, int> confirmed_;
+  std::set<std::string> seen_;
   std::vector<std::string> again_;
   std::string last_answer_;
   std::atomic<bool> stopped_{false};
@@ -194,9 +201,12 @@ TEST_P(Crash, LosesNothingAndHandsNothingOverTwice) {
       becomes([&] { return total(sending, "direction=outbound&state=DELIVERED") >= static_cast<std::int64_t>(accepted.size()); }, 120s))
       << total(sending, "direction=outbound&state=DELIVERED") << " of " << accepted.size() << " delivered\n"
       << sender.log() << receiver.log();
-  EXPECT_TRUE(becomes([&] { return consumer.confirmed().size() >= accepted.size(); }, 60s))
-      << consumer.confirmed().size() << " of " << accepted.size() << "; " << consumer.last_answer();
+  EXPECT_TRUE(
+      becomes([&] { return total(receiving, "direction=inbound&state=PROCESSED") >= static_cast<std::int64_t>(accepted.size()); }, 60s))
+      << consumer.confirmed().size() << " of " << accepted.size() << " confirmed; " << consumer.last_answer();
   consumer.stop();
+  const auto seen = consumer.seen();
+  for (const auto& [message_id, id] : accepted) EXPECT_TRUE(seen.contains(message_id)) << "processed and never handed over: " << message_id;
   for (const auto& [message_id, id] : accepted) {
     const auto own = sending.get("/api/v1/messages/" + id).json();
     EXPECT_EQ(own.value("state", ""), "DELIVERED") << own.dump();
