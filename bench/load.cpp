@@ -127,6 +127,7 @@ class Connection {
     flush();
   }
   void step();
+  bool idle = false;  // nothing is asked and nothing will be: its end matters to nobody
 
  private:
   bool handshake();
@@ -233,8 +234,9 @@ void Connection::want(std::uint32_t events) {
   loop_.change(fd_, events);
 }
 
+// The node may end a connection that nobody uses.
 void Connection::closed(const char* what) {
-  if (connecting_) {
+  if (connecting_ && !idle) {
     ERR_print_errors_fp(stderr);
     stop(std::string("a connection to the node ended: ") + what);
   }
@@ -243,6 +245,7 @@ void Connection::closed(const char* what) {
 
 bool Connection::handshake() {
   if (ssl_ == nullptr || SSL_is_init_finished(ssl_)) return true;
+  ERR_clear_error();  // SSL_get_error looks at what earlier calls, for other connections too, left behind
   const int code = SSL_do_handshake(ssl_);
   if (code == 1) return true;
   const int error = SSL_get_error(ssl_, code);
@@ -272,6 +275,7 @@ void Connection::flush() {
     const auto left = out_.size() - written_;
     if (ssl_ != nullptr) {
       std::size_t count = 0;
+      ERR_clear_error();
       if (SSL_write_ex(ssl_, out_.data() + written_, left, &count) != 1) {
         const int error = SSL_get_error(ssl_, 0);
         if (error != SSL_ERROR_WANT_WRITE && error != SSL_ERROR_WANT_READ) return closed("write failed");
@@ -297,6 +301,7 @@ void Connection::receive() {
   for (;;) {
     std::size_t count = 0;
     if (ssl_ != nullptr) {
+      ERR_clear_error();
       if (SSL_read_ex(ssl_, buffer.data(), buffer.size(), &count) != 1) {
         const int error = SSL_get_error(ssl_, 0);
         if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) break;
@@ -361,9 +366,26 @@ SSL_CTX* make_context(const SSL_METHOD* method, const Options& options) {
 // --- the two runs
 // ---------------------------------------------------------------------------------------------------------------------------
 
-struct Totals {
-  long started = 0, answered = 0, refused = 0, acknowledged = 0;
-  std::vector<double> latencies_ms;
+// Counts events and times those after the warm-up, from the last one of the warm-up to the last one of all.
+class Series {
+ public:
+  Series(long warm_up, long total) : warm_up_(warm_up), total_(total), began_(Clock::now()) {}
+
+  void add() {
+    if (++count_ == warm_up_) began_ = Clock::now();
+    ended_ = Clock::now();
+  }
+  bool complete() const { return count_ >= warm_up_ + total_; }
+  bool warm() const { return count_ >= warm_up_; }
+  long count() const { return count_; }
+  double per_second() const {
+    const double seconds = std::chrono::duration<double>(ended_ - began_).count();
+    return count_ > warm_up_ && seconds > 0 ? static_cast<double>(count_ - warm_up_) / seconds : 0;
+  }
+
+ private:
+  long warm_up_, total_, count_ = 0;
+  Clock::time_point began_, ended_;
 };
 
 std::string request(std::string head, std::string body, const std::string& id, const std::string& now) {
@@ -379,9 +401,12 @@ bool is_success(const Http& message) {
 
 class Run {
  public:
-  explicit Run(Options options) : options_(std::move(options)), now_(now_text()) {
-    total_ = options_.number("messages", 10'000);
-    warm_up_ = options_.number("warm-up", total_ / 10);
+  explicit Run(Options options)
+      : options_(std::move(options)),
+        now_(now_text()),
+        answered_(warm_up(options_), messages(options_)),
+        acknowledged_(warm_up(options_), messages(options_)) {
+    all_ = messages(options_) + warm_up(options_);
     head_ = read_file(options_.at("head"));
     body_ = read_file(options_.at("body"));
     if (options_.values.contains("ack-head"))
@@ -391,12 +416,12 @@ class Run {
   int receive() {
     client_ = make_context(TLS_client_method(), options_);
     listen_for([this](Connection& from, const Http& message) {
-      if (message.body.find("Acknowledgment") != std::string::npos) ++totals_.acknowledged;
+      if (message.body.find("Acknowledgment") != std::string::npos) acknowledged_.add();
       from.send("HTTP/1.1 204 No Content\r\n\r\n");
     });
     const bool expect_acks = options_.number("expect-acks", 0) != 0;
     open_posters(true);
-    finish([&] { return totals_.answered >= total_ && (!expect_acks || totals_.acknowledged >= total_); });
+    finish([&] { return answered_.complete() && (!expect_acks || acknowledged_.complete()); });
     return 0;
   }
 
@@ -406,11 +431,14 @@ class Run {
     listen_for([this, sync](Connection& from, const Http& message) { acknowledge(from, message, sync); });
     open_posters(false);
     const bool submit_only = options_.number("submit-only", 0) != 0;
-    finish([&] { return totals_.answered >= total_ && (submit_only || totals_.acknowledged >= total_); });
+    finish([&] { return answered_.complete() && (submit_only || acknowledged_.complete()); });
     return 0;
   }
 
  private:
+  static long messages(const Options& options) { return options.number("messages", 10'000); }
+  static long warm_up(const Options& options) { return options.number("warm-up", messages(options) / 10); }
+
   void listen_for(std::function<void(Connection&, Http)> on_message) {
     if (!options_.values.contains("listen")) return;
     loop_.listen(static_cast<unsigned short>(options_.number("listen", 0)), make_context(TLS_server_method(), options_),
@@ -437,24 +465,21 @@ class Run {
   }
 
   void post(Connection& connection) {
-    if (totals_.started >= total_ + warm_up_) return;
-    if (++totals_.started == warm_up_ + 1) {
-      began_ = Clock::now();
-      totals_.answered = totals_.acknowledged = 0;
-      totals_.latencies_ms.clear();
-    }
+    connection.idle = started_ == all_;
+    if (connection.idle) return;
+    ++started_;
     connection.began = Clock::now();
     connection.send(request(head_, body_, fresh_id(), now_));
   }
 
   void answered(Connection& connection, const Http& message) {
     if (!is_success(message)) {
-      if (++totals_.refused <= 3) std::fprintf(stderr, "refused: %.300s\n%.600s\n", message.head.c_str(), message.body.c_str());
-      if (totals_.refused > 100) stop("the node refuses our messages");
+      if (++refused_ <= 3) std::fprintf(stderr, "refused: %.300s\n%.600s\n", message.head.c_str(), message.body.c_str());
+      if (refused_ > 100) stop("the node refuses our messages");
     }
-    ++totals_.answered;
-    if (message.body.find("Acknowledgment") != std::string::npos) ++totals_.acknowledged;
-    totals_.latencies_ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - connection.began).count());
+    if (answered_.warm()) latencies_ms_.push_back(std::chrono::duration<double, std::milli>(Clock::now() - connection.began).count());
+    answered_.add();
+    if (message.body.find("Acknowledgment") != std::string::npos) acknowledged_.add();
     post(connection);
   }
 
@@ -467,7 +492,7 @@ class Run {
     if (sync || ack_body_.empty()) {
       replace_all(body, "@ID@", id);
       replace_all(body, "@NOW@", now_);
-      ++totals_.acknowledged;
+      acknowledged_.add();
       if (body.empty()) return from.send("HTTP/1.1 204 No Content\r\n\r\n");
       return from.send("HTTP/1.1 200 OK\r\nContent-Type: text/xml; charset=UTF-8\r\nSOAPAction: \"ebXML\"\r\nContent-Length: " +
                        std::to_string(body.size()) + "\r\n\r\n" + body);
@@ -481,7 +506,7 @@ class Run {
       acker.on_ready = [this](Connection& one) { next_ack(one); };
       acker.on_message = [this](Connection& one, const Http& answer) {
         if (!is_success(answer)) stop("the node refuses an acknowledgement: " + answer.head.substr(0, 40) + answer.body.substr(0, 300));
-        ++totals_.acknowledged;
+        acknowledged_.add();
         next_ack(one);
       };
     } else if (!idle_ackers_.empty()) {
@@ -499,30 +524,28 @@ class Run {
   }
 
   void finish(const std::function<bool()>& done) {
-    began_ = Clock::now();
-    loop_.run([&] { return totals_.started >= total_ + warm_up_ && done(); },
-              Clock::now() + std::chrono::seconds(options_.number("seconds-max", 120)));
-    const double seconds = std::chrono::duration<double>(Clock::now() - began_).count();
-    auto& all = totals_.latencies_ms;
-    std::sort(all.begin(), all.end());
+    loop_.run(done, Clock::now() + std::chrono::seconds(options_.number("seconds-max", 120)));
+    const bool complete = done();
+    // The node still waits for our last answers; it would count a connection that breaks now against this partner.
+    loop_.run([] { return false; }, Clock::now() + std::chrono::milliseconds(300));
+    std::sort(latencies_ms_.begin(), latencies_ms_.end());
     const auto percentile = [&](double p) {
-      return all.empty() ? 0 : all[std::min(all.size() - 1, static_cast<std::size_t>(p * static_cast<double>(all.size())))];
+      const auto at = static_cast<std::size_t>(p * static_cast<double>(latencies_ms_.size()));
+      return latencies_ms_.empty() ? 0 : latencies_ms_[std::min(latencies_ms_.size() - 1, at)];
     };
-    std::printf(
-        R"({"complete":%s,"seconds":%.3f,"answered":%ld,"refused":%ld,"acknowledged":%ld,"rate":%.1f,"ack_rate":%.1f,"p50_ms":%.3f,"p99_ms":%.3f})"
-        "\n",
-        done() ? "true" : "false", seconds, totals_.answered, totals_.refused, totals_.acknowledged,
-        static_cast<double>(totals_.answered) / seconds, static_cast<double>(totals_.acknowledged) / seconds, percentile(0.5),
-        percentile(0.99));
+    std::printf(R"({"complete":%s,"answered":%ld,"refused":%ld,"acknowledged":%ld,"rate":%.1f,"ack_rate":%.1f,"p50_ms":%.3f,"p99_ms":%.3f})"
+                "\n",
+                complete ? "true" : "false", answered_.count(), refused_, acknowledged_.count(), answered_.per_second(),
+                acknowledged_.per_second(), percentile(0.5), percentile(0.99));
   }
 
   Options options_;
   std::string now_, head_, body_, ack_head_, ack_body_;
-  long total_ = 0, warm_up_ = 0;
+  long all_ = 0, started_ = 0, refused_ = 0;
+  Series answered_, acknowledged_;
+  std::vector<double> latencies_ms_;
   SSL_CTX* client_ = nullptr;
   Loop loop_;
-  Totals totals_;
-  Clock::time_point began_;
   std::deque<std::string> acks_waiting_;
   std::vector<Connection*> idle_ackers_;
   int ackers_ = 0;

@@ -4,13 +4,14 @@
 #include <string>
 #include <string_view>
 
+#include "exchange/delivery.hpp"
 #include "exchange/message.hpp"
 #include "exchange/store.hpp"
 #include "sql/database.hpp"
 
 namespace schakel::api {
 
-inline constexpr std::string_view default_queue = "default";
+using exchange::default_queue;
 
 // Inbound and still to be said something of; a replay offers what was decided already once more, without touching the state
 // (adapter.md 3.3).

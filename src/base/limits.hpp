@@ -60,9 +60,9 @@ inline constexpr std::size_t certificate_path_max = 6;
 inline constexpr std::size_t crl_bytes_max = 50 * MiB;
 
 // Store
-inline constexpr std::size_t commit_group_max = 64;    // units in one database transaction
+inline constexpr std::size_t commit_group_max = 128;   // units in one database transaction
 inline constexpr std::size_t commit_queue_max = 4096;  // units waiting; above it the node answers 503
 inline constexpr std::size_t work_batch_max = 64;      // work rows claimed at once
-inline constexpr std::size_t work_in_flight_per_destination_max = 8;
+inline constexpr std::size_t work_in_flight_per_destination_max = 32;
 
 }  // namespace schakel::limits

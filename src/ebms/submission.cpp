@@ -319,7 +319,7 @@ class Submission {
 
   Result<> write_octets(const std::string& blob, BytesView octets) {
     for (std::int64_t chunk = 0; !octets.empty(); ++chunk) {
-      SCHAKEL_CHECK(exchange::write_chunk(tx_, blob, chunk, octets.substr(0, limits::blob_chunk_bytes), now_));
+      SCHAKEL_CHECK(exchange::write_owned_chunk(tx_, blob, chunk, octets.substr(0, limits::blob_chunk_bytes)));
       octets.remove_prefix(std::min(limits::blob_chunk_bytes, octets.size()));
     }
     return {};

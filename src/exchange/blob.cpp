@@ -10,9 +10,13 @@ constexpr int purge_batch = 200;
 
 }  // namespace
 
-Result<> write_chunk(sql::Transaction& tx, std::string_view blob, std::int64_t chunk, BytesView octets, Instant now) {
+Result<> write_owned_chunk(sql::Transaction& tx, std::string_view blob, std::int64_t chunk, BytesView octets) {
   if (octets.size() > limits::blob_chunk_bytes) return fail("storage.failed", "a chunk is larger than blob_chunk_bytes");
-  SCHAKEL_CHECK(tx.post("INSERT INTO blob_chunks (blob, chunk, octets) VALUES ($1, $2, $3)", {blob, chunk, sql::Blob{octets}}));
+  return tx.post("INSERT INTO blob_chunks (blob, chunk, octets) VALUES ($1, $2, $3)", {blob, chunk, sql::Blob{octets}});
+}
+
+Result<> write_chunk(sql::Transaction& tx, std::string_view blob, std::int64_t chunk, BytesView octets, Instant now) {
+  SCHAKEL_CHECK(write_owned_chunk(tx, blob, chunk, octets));
   return tx.post(
       "INSERT INTO loose_blobs (blob, written_at) VALUES ($1, $2) ON CONFLICT (blob) DO UPDATE SET written_at = excluded.written_at",
       {blob, now});

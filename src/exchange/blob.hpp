@@ -13,8 +13,10 @@
 
 namespace schakel::exchange {
 
-// Inside a transaction: one chunk (0, 1, 2 …). A small payload is one chunk in the transaction of its message.
+// Inside a transaction: one chunk (0, 1, 2 …) of a blob whose payload is stored by a later transaction, or never.
 Result<> write_chunk(sql::Transaction&, std::string_view blob, std::int64_t chunk, BytesView octets, Instant now);
+// The same for a payload that is stored by this very transaction: such a blob is never an orphan.
+Result<> write_owned_chunk(sql::Transaction&, std::string_view blob, std::int64_t chunk, BytesView octets);
 // Octets of one chunk; empty at the end.
 Result<Bytes> read_chunk(sql::Transaction&, std::string_view blob, std::int64_t chunk);
 Result<> delete_blob(sql::Transaction&, std::string_view blob);

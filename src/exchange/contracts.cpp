@@ -135,6 +135,11 @@ Result<std::vector<Document>> documents(Transaction& tx, std::string_view tenant
   return documents_from(std::move(rows));
 }
 
+Result<bool> has_documents(Transaction& tx, std::string_view tenant, std::string_view kind) {
+  SCHAKEL_TRY(const Rows rows, tx.query("SELECT 1 FROM documents WHERE tenant = $1 AND kind = $2 LIMIT 1", {tenant, kind}));
+  return !rows.empty();
+}
+
 Result<std::vector<Document>> all_documents(Transaction& tx, std::string_view kind) {
   SCHAKEL_TRY(Rows rows, tx.query(SCHAKEL_DOCUMENT_SELECT "WHERE kind = $1 ORDER BY tenant, id", {kind}));
   return documents_from(std::move(rows));

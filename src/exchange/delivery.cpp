@@ -45,11 +45,10 @@ Result<std::vector<Work>> work_of(Transaction& tx, std::string_view kind, std::s
 
 // A lease is a receipt and a later `available_at`: one that runs out needs nobody to end it.
 Result<> enqueue(Transaction& tx, std::string_view tenant, std::string_view queue, std::string_view message, Instant available_at) {
-  SCHAKEL_CHECK(tx.execute(
+  return tx.post(
       "INSERT INTO queue_entries (message, tenant, queue, available_at, receipt, deliveries) VALUES ($1, $2, $3, $4, NULL, 0) "
       "ON CONFLICT (message) DO UPDATE SET queue = excluded.queue, available_at = excluded.available_at, receipt = NULL, deliveries = 0",
-      {message, tenant, queue, available_at}));
-  return {};
+      {message, tenant, queue, available_at});
 }
 
 Result<> dequeue(Transaction& tx, std::string_view tenant, std::string_view message) {

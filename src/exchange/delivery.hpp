@@ -21,6 +21,9 @@ Result<std::vector<ApplicationEvent>> events_of(sql::Transaction&, std::string_v
 // Every row of work of one kind about one subject, claimed or not.
 Result<std::vector<Work>> work_of(sql::Transaction&, std::string_view kind, std::string_view subject);
 
+// What no webhook takes goes here.
+inline constexpr std::string_view default_queue = "default";
+
 // --- the queue -----------------------------------------------------------------------------------------------------------------------
 // Puts a message in the queue, or makes it available again at `available_at` (its count of deliveries starts anew).
 Result<> enqueue(sql::Transaction&, std::string_view tenant, std::string_view queue, std::string_view message, Instant available_at);

@@ -1,4 +1,5 @@
-// The tables. One text for SQLite and PostgreSQL; sql::postgres_text makes the two substitutions that remain (BLOB, INTEGER PRIMARY KEY).
+// The tables. One text for SQLite and PostgreSQL; sql::postgres_text makes the three substitutions that remain (BLOB, INTEGER PRIMARY KEY,
+// WITHOUT ROWID: one tree less for a small table with a text key).
 //
 // Hot tables have few indexes, each for one query that is named beside it. Times are microseconds since 1970; flags are 0 and 1. Large
 // octets live in tables of their own (message_roots, blob_chunks), because a row is rewritten with every change of state.
@@ -41,18 +42,18 @@ CREATE TABLE payloads (
   message TEXT NOT NULL, position BIGINT NOT NULL, tenant TEXT NOT NULL, content_id TEXT NOT NULL, content_type TEXT NOT NULL, file_name TEXT NOT NULL,
   size BIGINT NOT NULL, sha256 TEXT NOT NULL, blob TEXT NOT NULL, purged BIGINT NOT NULL,
   PRIMARY KEY (message, position)
-);
+) WITHOUT ROWID;
 CREATE INDEX payloads_blob ON payloads (blob) WHERE blob <> '';
 
 CREATE TABLE blob_chunks (blob TEXT NOT NULL, chunk BIGINT NOT NULL, octets BLOB NOT NULL, PRIMARY KEY (blob, chunk));
-CREATE TABLE loose_blobs (blob TEXT NOT NULL PRIMARY KEY, written_at BIGINT NOT NULL);
+CREATE TABLE loose_blobs (blob TEXT NOT NULL PRIMARY KEY, written_at BIGINT NOT NULL) WITHOUT ROWID;
 CREATE INDEX loose_blobs_age ON loose_blobs (written_at);
 
 CREATE TABLE duplicate_keys (
   tenant TEXT NOT NULL, cpa_id TEXT NOT NULL, from_party TEXT NOT NULL, message_id TEXT NOT NULL,
   message TEXT NOT NULL, header_hash BLOB NOT NULL, keep_until BIGINT NOT NULL,
   PRIMARY KEY (message_id, from_party, cpa_id, tenant)
-);
+) WITHOUT ROWID;
 CREATE INDEX duplicate_keys_age ON duplicate_keys (keep_until);
 CREATE TABLE first_answers (message TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, response BLOB NOT NULL);
 
@@ -83,7 +84,7 @@ CREATE UNIQUE INDEX audit_log_chain ON audit_log (tenant, seq) WHERE seq IS NOT 
 CREATE TABLE chain_heads (
   chain TEXT NOT NULL, tenant TEXT NOT NULL, seq BIGINT NOT NULL, hash BLOB NOT NULL, at BIGINT NOT NULL, base_seq BIGINT NOT NULL, base_hash BLOB NOT NULL,
   PRIMARY KEY (chain, tenant)
-);
+) WITHOUT ROWID;
 
 CREATE TABLE events (
   position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, message TEXT NOT NULL, type TEXT NOT NULL, at BIGINT NOT NULL, data TEXT NOT NULL,
@@ -95,20 +96,20 @@ CREATE INDEX events_processed ON events (at) WHERE processed = 1;
 
 CREATE TABLE queue_entries (
   message TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, queue TEXT NOT NULL, available_at BIGINT NOT NULL, receipt TEXT, deliveries BIGINT NOT NULL
-);
+) WITHOUT ROWID;
 CREATE INDEX queue_entries_available ON queue_entries (tenant, queue, available_at);
 CREATE UNIQUE INDEX queue_entries_receipt ON queue_entries (receipt) WHERE receipt IS NOT NULL;
 
 CREATE TABLE work (
   id TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL, destination TEXT NOT NULL, lane TEXT NOT NULL, due BIGINT NOT NULL,
   attempts BIGINT NOT NULL, parameters TEXT NOT NULL, node TEXT, epoch BIGINT
-);
+) WITHOUT ROWID;
 CREATE INDEX work_waiting ON work (lane, due) WHERE node IS NULL;
 CREATE INDEX work_claimed ON work (node, lane) WHERE node IS NOT NULL;
 CREATE INDEX work_subject ON work (subject);
 
-CREATE TABLE circuits (destination TEXT NOT NULL PRIMARY KEY, failures BIGINT NOT NULL, open_until BIGINT);
-CREATE TABLE nodes (name TEXT NOT NULL PRIMARY KEY, epoch BIGINT NOT NULL, heartbeat_at BIGINT NOT NULL, draining BIGINT NOT NULL, released BIGINT NOT NULL);
+CREATE TABLE circuits (destination TEXT NOT NULL PRIMARY KEY, failures BIGINT NOT NULL, open_until BIGINT) WITHOUT ROWID;
+CREATE TABLE nodes (name TEXT NOT NULL PRIMARY KEY, epoch BIGINT NOT NULL, heartbeat_at BIGINT NOT NULL, draining BIGINT NOT NULL, released BIGINT NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE contracts (
   tenant TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, document BLOB NOT NULL,
@@ -123,7 +124,7 @@ CREATE TABLE documents (
   tenant TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, version BIGINT NOT NULL, changed_at BIGINT NOT NULL,
   PRIMARY KEY (tenant, kind, id), UNIQUE (tenant, kind, key)
 );
-CREATE TABLE counters (name TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL);
+CREATE TABLE counters (name TEXT NOT NULL PRIMARY KEY, value BIGINT NOT NULL) WITHOUT ROWID;
 INSERT INTO counters (name, value) VALUES ('configuration', 0);
 
 CREATE TABLE idempotency_keys (

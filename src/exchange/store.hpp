@@ -174,6 +174,7 @@ Result<std::int64_t> contract_history_count(sql::Transaction&, std::string_view 
 Result<> put_document(sql::Transaction&, const Document&);
 Result<std::optional<Document>> find_document(sql::Transaction&, std::string_view tenant, std::string_view kind, std::string_view id);
 Result<std::vector<Document>> documents(sql::Transaction&, std::string_view tenant, std::string_view kind);
+Result<bool> has_documents(sql::Transaction&, std::string_view tenant, std::string_view kind);
 Result<std::vector<Document>> all_documents(sql::Transaction&, std::string_view kind);
 Result<bool> delete_document(sql::Transaction&, std::string_view tenant, std::string_view kind, std::string_view id);
 

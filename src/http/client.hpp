@@ -51,7 +51,8 @@ struct ClientResponse {
 class Client {
  public:
   struct Options {
-    std::size_t idle_connections_per_destination = 8;
+    // As many as may be in use at once: a connection that is not kept costs a handshake, far more than a message.
+    std::size_t idle_connections_per_destination = limits::work_in_flight_per_destination_max;
     std::chrono::milliseconds idle_timeout{50'000};  // below the keep-alive time of common servers, our own included
     std::chrono::seconds connection_age_max{3600};
     std::string proxy{};                  // ADP-908: "http://host:port", reached with CONNECT; empty: none

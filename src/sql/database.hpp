@@ -1,10 +1,10 @@
 // A database: SQLite (one node) or PostgreSQL 15+ (a cluster), behind one SQL text with $1, $2 … parameters.
 //
 // Writes go in as *units*: functions that run inside a transaction. Units that wait at the same time are committed together (group commit):
-// up to limits::commit_group_max units run in one database transaction, each under a savepoint, one commit makes all of them durable, and
-// only then their completions run. A unit that fails is rolled back alone. A unit may run more than once (a group that met a serialisation
-// failure or a lost connection before commit is run again), so it must have no effects but through its Transaction and variables that it
-// sets anew on every run.
+// up to limits::commit_group_max units run in one database transaction, one commit makes all of them durable, and only then their
+// completions run. A unit that fails is rolled back alone. A unit may run more than once (a group in which a unit failed, or that met a
+// serialisation failure or a lost connection before commit, is run again), so it must have no effects but through its Transaction and
+// variables that it sets anew on every run.
 //
 // Threads: a Database is safe from every thread. A Transaction belongs to the call that it is given to.
 #pragma once
@@ -160,7 +160,7 @@ struct SchemaState {
   std::int64_t newest;   // the newest this program knows
 };
 // The only differences between the two dialects in a schema: BLOB -> BYTEA; INTEGER PRIMARY KEY (SQLite counts up) -> BIGINT GENERATED
-// ALWAYS AS IDENTITY PRIMARY KEY.
+// ALWAYS AS IDENTITY PRIMARY KEY; WITHOUT ROWID -> nothing.
 std::string postgres_text(std::string_view sqlite_text);
 Result<SchemaState> migrate(Database&, std::span<const Migration>);
 Result<SchemaState> schema_state(Database&, std::span<const Migration>);

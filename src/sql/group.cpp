@@ -26,19 +26,20 @@ void settle_all(std::span<Job> jobs, std::vector<Result<>>& results, const Error
   results.assign(jobs.size(), error);
 }
 
-// One unit; with a savepoint when it shares the transaction. An error whose fault is `statement` or `none` concerns this unit only.
-Result<> run_unit(Connection& connection, const Job& job, bool alone) {
-  if (!alone) SCHAKEL_CHECK(connection.savepoint());
+// One unit. An error whose fault is `statement` or `none` concerns this unit only.
+Result<> run_unit(Connection& connection, const Job& job, bool guarded) {
+  if (guarded) SCHAKEL_CHECK(connection.savepoint());
   Result<> result = call(job.unit, connection);
   if (result && connection.fault() != Fault::none) result = connection.fault_error();
-  if (result && !alone) result = connection.release();
+  if (result && guarded) result = connection.release();
   return result;
 }
 
 }  // namespace
 
-GroupEnd run_group(Connection& connection, std::span<Job> jobs, std::vector<Result<>>& results, CommitSteps& steps) {
+GroupEnd run_group(Connection& connection, std::span<Job> jobs, Guard guard, std::vector<Result<>>& results, CommitSteps& steps) {
   const bool alone = jobs.size() == 1;
+  const bool guarded = !alone && guard == Guard::savepoints;
   results.assign(jobs.size(), {});
   const auto stop = [&](const Error& error) {
     const auto end = end_without_result(connection);
@@ -50,7 +51,7 @@ GroupEnd run_group(Connection& connection, std::span<Job> jobs, std::vector<Resu
   if (const auto begun = connection.begin(Connection::Access::write); !begun) return stop(begun.error());
   bool any_succeeded = false;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    results[i] = run_unit(connection, jobs[i], alone);
+    results[i] = run_unit(connection, jobs[i], guarded);
     if (results[i]) {
       any_succeeded = true;
       continue;
@@ -59,6 +60,10 @@ GroupEnd run_group(Connection& connection, std::span<Job> jobs, std::vector<Resu
       return stop(fail("storage.unavailable", "the database ended the transaction: " + connection.fault_error().detail));
     if (end_without_result(connection)) return stop(results[i].error());
     if (alone) break;
+    if (!guarded) {
+      connection.rollback();
+      return connection.fault() == Fault::lost ? GroupEnd::lost : GroupEnd::guarded;
+    }
     if (const auto undone = connection.rollback_to_savepoint(); !undone) return stop(undone.error());
   }
   if (!any_succeeded) {
@@ -68,6 +73,11 @@ GroupEnd run_group(Connection& connection, std::span<Job> jobs, std::vector<Resu
   const auto committed = steps.commit(connection);
   if (committed) return GroupEnd::settled;
   if (connection.fault() == Fault::again) return stop(committed.error());
+  // A posted statement's failure may show only now, and then nobody knows whose it was.
+  if (connection.fault() == Fault::statement && !alone && !guarded) {
+    connection.rollback();
+    return connection.fault() == Fault::lost ? GroupEnd::lost : GroupEnd::guarded;
+  }
   const Error error = connection.fault() == Fault::lost
                           ? fail("storage.unavailable", "the connection broke during a commit; its outcome is unknown")
                           : committed.error();

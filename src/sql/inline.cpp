@@ -40,7 +40,7 @@ class InlineDatabase final : public Database, private CommitSteps {
     running_ = true;
     if (job.read_only) {
       run_read(*connection_, job, results[0]);
-    } else if (run_group(*connection_, std::span(&job, 1), results, *this) != GroupEnd::settled) {
+    } else if (run_group(*connection_, std::span(&job, 1), Guard::savepoints, results, *this) != GroupEnd::settled) {
       results[0] = fail("storage.unavailable", "the transaction could not be run");
     }
     running_ = false;

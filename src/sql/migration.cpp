@@ -70,6 +70,7 @@ std::string postgres_text(std::string_view sqlite_text) {
   std::string text(sqlite_text);
   replace_all(text, "INTEGER PRIMARY KEY", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY");
   replace_all(text, "BLOB", "BYTEA");
+  replace_all(text, " WITHOUT ROWID", "");
   return text;
 }
 

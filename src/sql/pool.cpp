@@ -16,6 +16,11 @@ constexpr std::chrono::milliseconds reconnect_pause{500};
 // The loser of a deadlock waits before it runs again, longer each time: PostgreSQL lets a transaction that asks at once take the freed row
 // before the one that waited for it wakes up, and the two would only meet again.
 constexpr std::chrono::milliseconds rerun_pause{20};
+// After a unit failed, so many groups run under savepoints: somebody who makes units fail on purpose costs others one rerun in so many.
+constexpr int guarded_after_failure = 64;
+// While units come in company, the next group is given this long to gather. On a busy machine a commit costs more than that, and its cost
+// is shared by all units of the group; a unit that comes alone never waits.
+constexpr std::chrono::microseconds gather_time{200};
 // A group that meets serialisation failures or lost connections is run this often in all.
 constexpr int group_runs_max = 5;
 
@@ -32,7 +37,7 @@ class Pool::Worker final : private CommitSteps {
       : pool_(pool), access_(access), connection_(std::move(connection)) {}
 
   void run(Queue& queue, std::size_t group_max) {
-    while (auto jobs = pool_.take(queue, group_max)) {
+    while (auto jobs = pool_.take(queue, group_max, in_company_)) {
       if (jobs->empty()) {
         ping();
       } else if (jobs->front().read_only) {
@@ -90,6 +95,7 @@ class Pool::Worker final : private CommitSteps {
       }
     }
     pool_.units_.add(static_cast<double>(jobs.size()));
+    in_company_ = jobs.size() > 1;
     complete(jobs, results);
   }
 
@@ -98,7 +104,14 @@ class Pool::Worker final : private CommitSteps {
       results.assign(jobs.size(), unavailable("no connection to the database"));
       return GroupEnd::settled;
     }
-    const GroupEnd end = run_group(*connection_, jobs, results, *this);
+    const Guard guard = guarded_groups_ > 0 ? Guard::savepoints : Guard::none;
+    GroupEnd end = run_group(*connection_, jobs, guard, results, *this);
+    if (guarded_groups_ > 0) --guarded_groups_;
+    if (end == GroupEnd::guarded) {
+      pool_.reruns_.add();
+      guarded_groups_ = guarded_after_failure;
+      end = run_group(*connection_, jobs, Guard::savepoints, results, *this);
+    }
     if (end != GroupEnd::settled) pool_.reruns_.add();
     conflicts_ = end == GroupEnd::again ? conflicts_ + 1 : 0;
     if (conflicts_ > 0) std::this_thread::sleep_for(rerun_pause * conflicts_);
@@ -138,7 +151,9 @@ class Pool::Worker final : private CommitSteps {
   Connection::Access access_;
   std::unique_ptr<Connection> connection_;
   SteadyClock::time_point connect_after_{};
-  int conflicts_ = 0;  // in a row
+  int conflicts_ = 0;        // in a row
+  bool in_company_ = false;  // the last group had several units
+  int guarded_groups_ = 0;   // that are still to run under savepoints
 };
 
 Pool::Pool(Layout layout, Connector connect, std::unique_ptr<Connection> first, Log& log, Metrics& metrics)
@@ -188,9 +203,14 @@ void Pool::enqueue(Queue& queue, Job job) {
   }
 }
 
-std::optional<std::vector<Job>> Pool::take(Queue& queue, std::size_t max) {
+std::optional<std::vector<Job>> Pool::take(Queue& queue, std::size_t max, bool gather) {
   std::unique_lock lock(queue.mutex);
   queue.filled.wait_for(lock, ping_interval, [&] { return !queue.jobs.empty() || queue.stopping; });
+  if (gather && queue.jobs.size() < max && !queue.stopping) {
+    lock.unlock();
+    std::this_thread::sleep_for(gather_time);
+    lock.lock();
+  }
   if (queue.jobs.empty() && queue.stopping) return std::nullopt;
   std::vector<Job> taken;
   taken.reserve(std::min(max, queue.jobs.size()));

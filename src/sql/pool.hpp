@@ -44,7 +44,7 @@ class Pool final : public Database {
 
   void enqueue(Queue&, Job);
   // Waits for work; empty: nothing came for a while. nullopt: stopping and all done.
-  std::optional<std::vector<Job>> take(Queue&, std::size_t max);
+  std::optional<std::vector<Job>> take(Queue&, std::size_t max, bool gather);
 
   Layout layout_;
   Connector connect_;

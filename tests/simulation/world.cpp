@@ -5,6 +5,7 @@
 
 #include "ebms/mime.hpp"
 #include "exchange/blob.hpp"
+#include "exchange/delivery.hpp"
 #include "exchange/store.hpp"
 #include "sql/inline.hpp"
 #include "support/agreement_builder.hpp"
@@ -261,6 +262,7 @@ class World {
   void tick(std::size_t index) {
     auto& node = *nodes_[index];
     std::vector<exchange::Work> claimed;
+    std::vector<exchange::Lease> offered;
     std::optional<Instant> due;
     const auto outcome = step(
         index,
@@ -268,6 +270,9 @@ class World {
           SCHAKEL_CHECK(exchange::renew_node_lease(tx, node.claimer, clock_.now()));
           SCHAKEL_TRY(claimed, exchange::claim_work(tx, node.claimer, clock_.now(), 8, 4));
           SCHAKEL_TRY(due, exchange::next_due(tx));
+          SCHAKEL_TRY(offered, lease_from_queue(tx, node));
+          SCHAKEL_TRY(const auto waiting, queue_due(tx, node));
+          if (waiting && (!due || *waiting < *due)) due = waiting;
           return {};
         },
         Wakes::nobody);
@@ -275,6 +280,9 @@ class World {
     if (!*outcome) return lost_lease(index, outcome->error());
     for (const auto& work : claimed) {
       after_on(index, random_.up_to(50ms), [this, index, work] { process(index, work); });
+    }
+    for (const auto& lease : offered) {
+      after_on(index, random_.up_to(50ms), [this, index, lease] { consume(index, lease); });
     }
     if (!claimed.empty()) {
       wake_at(index, clock_.now() + 1ms);
@@ -297,18 +305,35 @@ class World {
     if (work.kind == "ebms.send" || work.kind == "ebms.signal") return post(index, work);
     const auto outcome = step(index, [&](sql::Transaction& tx) -> Result<> {
       if (work.kind == "message.expire") return node.msh->expire(tx, node.claimer, work);
-      if (work.kind == "message.offer") SCHAKEL_CHECK(consume(tx, index, work));
       return exchange::finish_work(tx, node.claimer, work.id);
     });
     if (outcome && !*outcome && outcome->error().code != "work.lost")
       violation("work " + work.kind + " failed: " + outcome->error().code + " " + outcome->error().detail);
   }
 
-  // The application takes the message and says that it is processed.
-  Result<> consume(sql::Transaction& tx, std::size_t index, const exchange::Work& work) {
+  // The application pulls; what it took and did not answer for comes back after a minute.
+  template <class Node>
+  Result<std::vector<exchange::Lease>> lease_from_queue(sql::Transaction& tx, const Node& node) {
+    return exchange::lease(tx, node.home->tenant, exchange::default_queue, clock_.now(), clock_.now() + 1min, 4,
+                           [this] { return "receipt-" + std::to_string(++receipts_); });
+  }
+
+  template <class Node>
+  Result<std::optional<Instant>> queue_due(sql::Transaction& tx, const Node& node) {
+    SCHAKEL_TRY(const sql::Rows rows, tx.query("SELECT min(available_at) FROM queue_entries WHERE tenant = $1", {node.home->tenant}));
+    return rows[0].optional_instant(0);
+  }
+
+  // It says that it has processed the message, unless its lease was given to another meanwhile.
+  void consume(std::size_t index, const exchange::Lease& lease) {
     auto& node = *nodes_[index];
-    SCHAKEL_CHECK(node.msh->act(tx, node.home->tenant, work.subject, "markProcessed", "simulated application", "application", false));
-    return {};
+    const auto outcome = step(index, [&](sql::Transaction& tx) -> Result<> {
+      SCHAKEL_TRY(const auto held, exchange::find_lease(tx, node.home->tenant, exchange::default_queue, lease.receipt));
+      if (!held) return {};
+      SCHAKEL_CHECK(node.msh->act(tx, node.home->tenant, lease.message, "markProcessed", "simulated application", "application", false));
+      return {};
+    });
+    if (outcome && !*outcome) violation("a message could not be confirmed: " + outcome->error().code + " " + outcome->error().detail);
   }
 
   void post(std::size_t index, const exchange::Work& work) {
@@ -624,6 +649,7 @@ class World {
   std::priority_queue<Event, std::vector<Event>, Later> events_;
   std::uint64_t next_order_ = 0;
   std::vector<Sent> sent_;
+  std::int64_t receipts_ = 0;
   std::map<std::string, std::string> first_wire_, first_ack_;
 };
 

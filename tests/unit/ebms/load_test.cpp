@@ -99,7 +99,7 @@ TEST_P(Cluster, delivers_once_when_one_message_arrives_twenty_times_at_once) {  
   EXPECT_EQ(count("SELECT count(*) FROM messages"), 1);
   EXPECT_EQ(count("SELECT count(*) FROM signals"), 1);
   EXPECT_EQ(count("SELECT count(*) FROM events"), 1);
-  EXPECT_EQ(count("SELECT count(*) FROM work WHERE kind = 'message.offer'"), 1);
+  EXPECT_EQ(count("SELECT count(*) FROM queue_entries"), 1);
   EXPECT_EQ(count("SELECT duplicate_count FROM messages"), copies - 1);
 }
 

@@ -101,7 +101,8 @@ TEST_F(Submitting, uses_a_message_id_as_given_and_never_twice) {  // EB-067, EB-
   request.message_id = "zaak-18";
   EXPECT_EQ(a->submit(request)->message_id, "zaak-18@a.example");
   settle();
-  EXPECT_EQ(testing::envelope_of(sent[0]).header.message_id, "zaak-17@own.example");
+  const auto is_the_first = [](const auto& one) { return testing::envelope_of(one).header.message_id == "zaak-17@own.example"; };
+  EXPECT_EQ(std::count_if(sent.begin(), sent.end(), is_the_first), 1);
 }
 
 TEST_F(Submitting, makes_ids_and_names_that_every_peer_can_read) {  // EB-026, EB-028
