@@ -2,135 +2,48 @@
 
 #include <charconv>
 
+#include "base/json.hpp"
+
 namespace schakel::api {
 namespace {
 
 constexpr std::int64_t exact_integer_max = 9'007'199'254'740'991;  // 2^53 - 1 (I-JSON)
 
-std::string escape_pointer(std::string_view name) {
-  std::string out;
-  for (const char c : name) {
-    if (c == '~') {
-      out += "~0";
-    } else if (c == '/') {
-      out += "~1";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
-// Builds the value, notes repeated names with their pointers, stops at the depth limit.
-class Builder final : public nlohmann::json_sax<Json> {
- public:
-  explicit Builder(std::size_t depth_max) : depth_max_(depth_max) {}
-
-  bool null() override { return put(nullptr); }
-  bool boolean(bool v) override { return put(v); }
-  bool number_integer(number_integer_t v) override { return put(v); }
-  bool number_unsigned(number_unsigned_t v) override { return put(v); }
-  bool number_float(number_float_t v, const string_t&) override { return put(v); }
-  bool string(string_t& v) override { return put(std::move(v)); }
-  bool binary(binary_t&) override { return false; }
-  bool start_object(std::size_t) override { return open(Json::object()); }
-  bool key(string_t& name) override {
-    Level& level = open_.back();
-    if (level.value->contains(name))
-      add_fault(faults_, "body", pointer() + "/" + escape_pointer(name), "duplicateName", "staat er meer dan eens");
-    level.name = std::move(name);
-    return true;
-  }
-  bool end_object() override { return close(); }
-  bool start_array(std::size_t) override { return open(Json::array()); }
-  bool end_array() override { return close(); }
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception& error) override {
-    // Number 406: a number outside IEEE double. The library's own sentence quotes input and stays inside.
-    const bool range = error.id == 406;
-    add_fault(faults_, "body", "", range ? "number" : "syntax",
-              (range ? "getal buiten bereik bij octet " : "geen geldige JSON bij octet ") + std::to_string(position));
-    return false;
-  }
-
-  Faults& faults() { return faults_; }
-  Json take() { return std::move(root_); }
-
- private:
-  struct Level {
-    Json* value;
-    std::string name;
-  };
-
-  template <class Value>
-  bool put(Value&& value) {
-    place(Json(std::forward<Value>(value)));
-    return true;
-  }
-
-  Json* place(Json&& value) {
-    if (open_.empty()) {
-      root_ = std::move(value);
-      return &root_;
-    }
-    Level& level = open_.back();
-    if (level.value->is_array()) {
-      level.value->push_back(std::move(value));
-      return &level.value->back();
-    }
-    Json& member = (*level.value)[level.name];
-    member = std::move(value);
-    return &member;
-  }
-
-  bool open(Json&& value) {
-    if (open_.size() == depth_max_) {
-      add_fault(faults_, "body", pointer(), "depth", "dieper genest dan " + std::to_string(depth_max_));
-      return false;
-    }
-    Json* placed = place(std::move(value));
-    open_.push_back({placed, {}});
-    return true;
-  }
-
-  bool close() {
-    open_.pop_back();
-    return true;
-  }
-
-  // The container that is open now.
-  std::string pointer() const {
-    std::string out;
-    for (std::size_t i = 0; i + 1 < open_.size(); ++i) {
-      const Level& level = open_[i];
-      out += "/";
-      out += level.value->is_array() ? std::to_string(level.value->size() - 1) : escape_pointer(level.name);
-    }
-    return out;
-  }
-
-  std::size_t depth_max_;
-  Json root_;
-  std::vector<Level> open_;
-  Faults faults_;
-};
-
 std::string between(std::int64_t min, std::int64_t max) {
   return "moet tussen " + std::to_string(min) + " en " + std::to_string(max) + " liggen";
+}
+
+std::pair<std::string, std::string> words_of(const JsonFault& fault, std::size_t depth_max) {
+  using Kind = JsonFault::Kind;
+  switch (fault.kind) {
+    case Kind::charset:
+      return {"charset", "geen UTF-8"};
+    case Kind::byte_order_mark:
+      return {"syntax", "byte order mark is niet toegestaan"};
+    case Kind::syntax:
+      return {"syntax", "geen geldige JSON bij octet " + std::to_string(fault.octet)};
+    case Kind::number:
+      return {"number", "getal buiten bereik bij octet " + std::to_string(fault.octet)};
+    case Kind::depth:
+      return {"depth", "dieper genest dan " + std::to_string(depth_max)};
+    case Kind::duplicate_name:
+      return {"duplicateName", "staat er meer dan eens"};
+  }
+  return {};
 }
 
 }  // namespace
 
 Answer<Json> read_json(BytesView text, std::size_t depth_max) {
-  if (!is_valid_utf8(text)) return Refusal("request.unsupportedCharset", "De inhoud is geen UTF-8.");
+  std::vector<JsonFault> found;
+  if (auto value = read_strict_json(text, found, depth_max)) return std::move(*value);
   Faults faults;
-  if (text.starts_with("\xEF\xBB\xBF")) {
-    add_fault(faults, "body", "", "syntax", "byte order mark is niet toegestaan");
-    return judge(std::move(faults)).error();
+  for (const auto& fault : found) {
+    if (fault.kind == JsonFault::Kind::charset) return Refusal("request.unsupportedCharset", "De inhoud is geen UTF-8.");
+    const auto [code, detail] = words_of(fault, depth_max);
+    add_fault(faults, "body", fault.pointer, code, detail);
   }
-  Builder builder(depth_max);
-  const bool complete = Json::sax_parse(text.begin(), text.end(), &builder);
-  if (!complete || !builder.faults().empty()) return judge(std::move(builder.faults())).error();
-  return builder.take();
+  return judge(std::move(faults)).error();
 }
 
 Members::Members(const Json& object, std::string pointer, Faults& faults)

@@ -1,6 +1,7 @@
 // ContractSettings as JSON (exchange::Contract::settings).
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "cpa/contracts.hpp"
 
 namespace schakel::cpa {
@@ -56,9 +57,11 @@ Result<> read_setting(ContractSettings& out, const std::string& name, const json
 Result<ContractSettings> parse_settings(std::string_view text) {
   ContractSettings out;
   if (trim(text).empty()) return out;
-  const auto parsed = json::parse(text, nullptr, false);
-  if (!parsed.is_object()) return fail("contract.settings", "the settings are not a JSON object");
-  for (const auto& [name, value] : parsed.items()) SCHAKEL_CHECK(read_setting(out, name, value));
+  std::vector<JsonFault> faults;
+  const auto parsed = read_strict_json(text, faults);
+  if (!parsed) return fail("contract.settings", describe(faults.front()), faults.front().pointer);
+  if (!parsed->is_object()) return fail("contract.settings", "the settings are not a JSON object");
+  for (const auto& [name, value] : parsed->items()) SCHAKEL_CHECK(read_setting(out, name, value));
   return out;
 }
 

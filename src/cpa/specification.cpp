@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "base/limits.hpp"
 #include "base/oin.hpp"
 #include "cpa/names.hpp"
@@ -400,9 +401,10 @@ Result<ServiceSpecification> parse_specification(BytesView octets) {
     out = read_specification(json_of(document->root()), fault);
   } else {
     if (octets.size() > limits::json_bytes_max) return invalid("the specification is too large");
-    const auto object = json::parse(text, nullptr, false);
-    if (object.is_discarded()) return invalid("neither XML nor JSON");
-    out = read_specification(object, fault);
+    std::vector<JsonFault> faults;
+    const auto object = read_strict_json(text, faults);
+    if (!object) return invalid("neither XML nor JSON: " + describe(faults.front()), faults.front().pointer);
+    out = read_specification(*object, fault);
   }
   if (fault) return *std::move(fault);
   SCHAKEL_CHECK(check(out));

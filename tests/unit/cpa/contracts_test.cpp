@@ -487,6 +487,14 @@ TEST(Settings, SurviveJsonAndRefuseMistakes) {
   }
 }
 
+// SEC-115: the reader that takes the first and the one that takes the last of two members would differ
+TEST(Settings, RefuseARepeatedMember) {
+  const auto twice = parse_settings(R"({"tlsOffloaded":true,"tlsOffloaded":false})");
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error().code, "contract.settings");
+  EXPECT_EQ(twice.error().location, "/tlsOffloaded");
+}
+
 // --- figures
 
 // cpa.md section 4: at most 1 ms per look-up with 10 000 contracts; CPA-050's snapshot holds them all.
