@@ -3,6 +3,7 @@
 #include "cpa/store.hpp"
 #include "exchange/store.hpp"
 #include "security/certificate.hpp"
+#include "security/keys.hpp"
 
 namespace schakel::api {
 namespace {
@@ -128,7 +129,7 @@ std::optional<security::Certificate> read_certificate(Members& members, std::str
   const auto text = members.text(name, Need::required, 128 * limits::KiB);
   if (!text) return std::nullopt;
   const auto der = from_base64_lenient(*text);
-  if (der && der->find("PRIVATE KEY") != std::string::npos) {
+  if (security::holds_private_key(*text) || (der && security::holds_private_key(*der))) {
     members.fault(name, "certificate.privateKeyRefused", "een privésleutel wordt hier niet aangenomen");
     return std::nullopt;
   }

@@ -1,8 +1,10 @@
 #include <nlohmann/json.hpp>
 
+#include "base/json.hpp"
 #include "base/limits.hpp"
 #include "cpa/compose.hpp"
 #include "cpa/names.hpp"
+#include "security/keys.hpp"
 
 namespace schakel::cpa {
 namespace {
@@ -15,9 +17,8 @@ Error invalid(std::string detail, std::string place) {
 }
 
 Result<std::vector<Certificate>> read_certificates(const std::string& text, const std::string& place) {
-  // Also a PKCS#12 file is refused here: it is neither PEM nor a certificate.
-  if (text.find("PRIVATE KEY") != std::string::npos)
-    return fail("certificate.privateKeyRefused", "only public certificates are accepted", place);
+  const auto refused = [&] { return fail("certificate.privateKeyRefused", "only public certificates are accepted", place); };
+  if (security::holds_private_key(text)) return refused();
   if (text.find("-----BEGIN") != std::string::npos) {
     auto list = Certificate::list_from_pem(text);
     if (!list) return invalid("not a certificate: " + list.error().detail, place);
@@ -25,6 +26,7 @@ Result<std::vector<Certificate>> read_certificates(const std::string& text, cons
   }
   const auto der = from_base64_lenient(text);
   if (!der) return invalid("not a certificate in PEM or base64", place);
+  if (security::holds_private_key(*der)) return refused();
   auto certificate = Certificate::from_der(*der);
   if (!certificate) return invalid("not a certificate: " + certificate.error().detail, place);
   return std::vector{*std::move(certificate)};
@@ -80,7 +82,10 @@ Result<> take_profiles(const json& object, PartyDescription& out) {
 
 Result<PartyDescription> parse_party(std::string_view text) {
   if (text.size() > limits::json_bytes_max) return invalid("the description is too large", "");
-  const auto object = json::parse(text, nullptr, false);
+  std::vector<JsonFault> faults;
+  const auto parsed = read_strict_json(text, faults);
+  if (!parsed) return invalid(describe(faults.front()), faults.front().pointer);
+  const auto& object = *parsed;
   if (!object.is_object()) return invalid("not a JSON object", "");
   PartyDescription out;
   out.party_id_type = names::oin_type;

@@ -171,6 +171,20 @@ Result<PrivateKey> parse_private_key(BytesView bytes, std::string_view passphras
   return share(key);
 }
 
+bool holds_private_key(BytesView bytes) {
+  if (bytes.find("PRIVATE KEY") != BytesView::npos) return true;
+  // DER: a certificate is a SEQUENCE that begins with a SEQUENCE. What begins with a version number is a key (RFC 5208, RFC 8017, RFC 5915)
+  // or a PFX (RFC 7292); an encrypted PKCS#8 key is told by its PBES2 or PKCS#12 algorithm.
+  if (bytes.size() < 8 || bytes[0] != '\x30') return false;
+  const auto length = static_cast<unsigned char>(bytes[1]);
+  const std::size_t inside = length < 0x80 ? 2 : 2 + (length & 0x7FU);
+  if (inside >= bytes.size()) return false;
+  if (bytes[inside] == '\x02') return true;
+  constexpr std::string_view pbes2("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d", 11);  // 1.2.840.113549.1.5.13
+  constexpr std::string_view pbe("\x06\x0a\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x01", 11);    // 1.2.840.113549.1.12.1.x
+  return bytes.substr(inside + 2, 11) == pbes2 || bytes.substr(inside + 2, 11) == pbe;
+}
+
 Result<std::string> private_key_pem(EVP_PKEY* key, std::string_view passphrase) {
   const auto out = writer();
   const bool ok = PEM_write_bio_PKCS8PrivateKey(out.get(), key, passphrase.empty() ? nullptr : EVP_aes_256_cbc(),

@@ -55,6 +55,9 @@ Result<std::shared_ptr<const KeyPair>> load_key_pair(const KeyLocation&);
 
 // "SEC.SLEUTEL.ONLEESBAAR" for damaged text and for a wrong or missing passphrase (not told apart).
 Result<PrivateKey> parse_private_key(BytesView pem_or_der, std::string_view passphrase = {});
+// Text or DER that holds private key material, readable or not: PEM, PKCS#1, PKCS#8 and PKCS#12. Who offers it where a certificate is asked
+// must be told, and it must go no further (CPA-120).
+bool holds_private_key(BytesView pem_or_der);
 // PKCS#8 PEM; encrypted (AES-256-CBC, PBKDF2) when the passphrase is not empty.
 Result<std::string> private_key_pem(EVP_PKEY*, std::string_view passphrase = {});
 Result<PrivateKey> generate_rsa(int bits);

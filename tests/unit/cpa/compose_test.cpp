@@ -555,6 +555,11 @@ TEST(PartyDescription, RefusesPrivateKeysAndMistakes) {
   };
   EXPECT_EQ(code("/certificates/tlsClient", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
             "certificate.privateKeyRefused");
+  // PKCS#8 and PKCS#12 in base64: a SEQUENCE that begins with a version
+  EXPECT_EQ(code("/certificates/tlsClient", to_base64(std::string("\x30\x08\x02\x01\x00\x30\x03\x06\x01\x2a", 10))),
+            "certificate.privateKeyRefused");
+  EXPECT_EQ(code("/certificates/tlsClient", to_base64(std::string("\x30\x08\x02\x01\x03\x30\x03\x06\x01\x2a", 10))),
+            "certificate.privateKeyRefused");
   EXPECT_EQ(code("/certificates/tlsClient", "AAAA"), "party.invalid");
   EXPECT_EQ(code("/certificates/tlsClient", 5), "party.invalid");
   EXPECT_EQ(code("/certificates/tlsServer", identities().melder.chain[0].pem()), "party.invalid");
@@ -563,6 +568,23 @@ TEST(PartyDescription, RefusesPrivateKeysAndMistakes) {
   EXPECT_EQ(code("/syncReply", "yes"), "party.invalid");
   EXPECT_EQ(code("/oin", nullptr), "party.invalid");
   EXPECT_EQ(parse_party("[]").error().code, "party.invalid");
+}
+
+// SEC-115
+TEST(PartyDescription, RefusesARepeatedMember) {
+  auto text = party_json().dump();
+  text.insert(1, R"("partyName":"Een ander",)");
+  const auto parsed = parse_party(text);
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(parsed.error().code, "party.invalid");
+  EXPECT_EQ(parsed.error().location, "/partyName");
+}
+
+// SEC-115
+TEST(Specification, RefusesARepeatedMember) {
+  const auto parsed = parse_specification(R"({"identifyingName":"A","identifyingName":"B"})");
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(parsed.error().location, "/identifyingName");
 }
 
 }  // namespace
