@@ -174,6 +174,14 @@ Contracts::Contracts(std::vector<LoadedContract> contracts, std::vector<UrlMappi
   }
 }
 
+std::vector<Mandate> Contracts::mandates_of(std::string_view tenant) const {
+  std::vector<Mandate> out;
+  for (const auto& [key, mandate] : mandates_) {
+    if (mandate.tenant == tenant) out.push_back(mandate);
+  }
+  return out;
+}
+
 void Contracts::index(const LoadedContract& contract) {
   by_cpa_id_.emplace(contract.agreement.cpa_id, &contract);
   by_id_.emplace(key_of(contract.row.tenant, contract.row.id), &contract);

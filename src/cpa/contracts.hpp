@@ -86,6 +86,8 @@ class Contracts {
   const LoadedContract* find(std::string_view tenant, std::string_view cpa_id) const;
   const LoadedContract* by_id(std::string_view tenant, std::string_view contract_id) const;
   std::span<const LoadedContract> all() const { return contracts_; }
+  // Mandates that the tenant recorded, whether they hold now or not.
+  std::vector<Mandate> mandates_of(std::string_view tenant) const;
 
   // cpa.md 3.5. Empty fields of Wanted match everything. Errors: contract.unknown, contract.suspended, contract.notYetValid,
   // contract.expired, contract.actionNotAllowed, contract.ambiguous (its location lists the candidates' ids, separated by commas).

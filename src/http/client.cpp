@@ -427,6 +427,14 @@ void Client::close_idle() {
   state_->sweep(true);
 }
 
+Awaitable<Result<std::vector<std::string>>> Client::addresses_of(std::string host, std::chrono::milliseconds timeout) {
+  const auto state = state_;
+  SCHAKEL_CO_TRY(const auto endpoints, co_await state->resolver.resolve(std::move(host), 0, now() + timeout));
+  std::vector<std::string> addresses;
+  for (const auto& endpoint : endpoints) addresses.push_back(endpoint.address().to_string());
+  co_return addresses;
+}
+
 Awaitable<Result<ClientResponse>> Client::send(ClientRequest request) {
   const auto state = state_;
   auto url = parse_url(request.url);

@@ -66,6 +66,8 @@ class Client {
   // A kept-alive connection that turns out closed before any octet was written is replaced once (EB-104); nothing else is retried. Safe
   // from every thread; goes on on the caller's executor.
   Awaitable<Result<ClientResponse>> send(ClientRequest);
+  // The addresses that a request to this host would choose from, as texts. Errors: "transport.dns", "transport.timeout".
+  Awaitable<Result<std::vector<std::string>>> addresses_of(std::string host, std::chrono::milliseconds timeout);
   void close_idle();
 
  private:

@@ -38,7 +38,8 @@ namespace {
 constexpr Duration configuration_poll = std::chrono::seconds(1);  // CPA-050 and adapter.md 3.11.4 ask for at most 5 s
 constexpr Duration clock_poll = std::chrono::seconds(30);
 constexpr Duration seal_interval = std::chrono::seconds(1);
-constexpr std::int64_t seal_batch = 500;  // a seal never holds the writer for long
+constexpr std::chrono::seconds resolve_timeout{5};  // of a webhook's name, while its registration waits
+constexpr std::int64_t seal_batch = 500;            // a seal never holds the writer for long
 
 std::string sqlite_path(const std::string& url) {
   if (!url.starts_with("sqlite:") || url == "sqlite::memory:") return {};
@@ -200,12 +201,13 @@ struct Node::Parts {
     return api::Tenant{.slug = found->slug, .environment = found->environment, .oins = found->oins};
   }
 
-  // What the judging of a contract asks about certificates and keys (V37, V43).
+  // What the judging of a contract asks about mandates, certificates and keys (V37, V43).
   void complete(std::string_view slug, cpa::ValidationOptions& options) const {
     const auto found = tenant(slug);
     if (!found) return;
     const auto checks = certificate_checks.find(found->environment);
     if (checks != certificate_checks.end()) options.certificates = &checks->second;
+    options.mandates = configuration->current()->contracts->mandates_of(slug);
     options.has_private_key = [own = current_identities(), slug = std::string(slug)](const security::Certificate& certificate) {
       return std::ranges::any_of(own->certificates(), [&](const Identities::Loaded& loaded) {
         return loaded.tenant == slug && loaded.key_pair && loaded.key_pair->certificate() == certificate;
@@ -246,7 +248,9 @@ struct Node::Parts {
             .webhooks = *webhooks,
             .contracts = [this] { return configuration->current()->contracts; },
             .tenant = find_tenant,
+            .resolve = [this](std::string host) { return client->addresses_of(std::move(host), resolve_timeout); },
             .post = [this](api::WebhookCall call) { return webhook_calls->post(std::move(call)); },
+            .complete_validation = [this](std::string_view slug, cpa::ValidationOptions& options) { complete(slug, options); },
             .certificates = [this](std::string_view slug) { return certificates_json(*current_identities(), slug, clock().now()); },
             .trust_anchors = [this](std::string_view slug) { return trust_anchors_json(trust, tenant(slug)); },
             .crls = [this](std::string_view slug) { return crls_json(trust, tenant(slug), clock().now()); },

@@ -29,6 +29,7 @@ http::Awaitable<api::WebhookOutcome> WebhookCalls::post(api::WebhookCall call) c
   request.connect_timeout = timeout_;
   request.response_timeout = timeout_;
   request.response_bytes_max = api::webhook_response_bytes_max;
+  request.cut_response = true;   // adapter.md section 4: a 2xx counts, however long its body
   request.guard_address = true;  // ADP-108: at every connect, after resolution
   request.allowed_networks = call.allowed_networks;
   if (call.url.starts_with("https:")) {
