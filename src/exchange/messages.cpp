@@ -385,7 +385,12 @@ class Conditions {
   std::vector<Param> params_;
 };
 
-Conditions conditions_of(std::string_view tenant, const MessageFilter& f) {
+// A label as the column of labels holds it: quotation marks inside names and values are escaped there, so this is found nowhere else.
+std::string label_member(const std::pair<std::string, std::string>& label) {
+  return nlohmann::json(label.first).dump() + ":" + nlohmann::json(label.second).dump();
+}
+
+Conditions conditions_of(const Transaction& tx, std::string_view tenant, const MessageFilter& f, const std::string& label) {
   Conditions where(tenant);
   if (f.direction) where.equals("direction", to_string(*f.direction));
   where.among("state", f.states);
@@ -401,6 +406,8 @@ Conditions conditions_of(std::string_view tenant, const MessageFilter& f) {
   where.equals("ref_to_message_id", f.ref_to_message_id);
   if (!f.ref_to_message_id.empty()) where.literally("ref_to_message_id <> ''");
   where.equals("error_code", f.error_code);
+  where.equals("substr(traceparent, 4, 32)", f.trace_id);
+  if (f.label) where.literally((tx.is_postgres() ? "strpos(labels, " : "instr(labels, ") + where.next(label) + ") > 0");
   if (f.received_from) where.compare("created_at", " >= ", *f.received_from);
   if (f.received_until) where.compare("created_at", " < ", *f.received_until);
   return where;
@@ -410,7 +417,8 @@ Conditions conditions_of(std::string_view tenant, const MessageFilter& f) {
 
 Result<MessagePage> search_messages(Transaction& tx, std::string_view tenant, const MessageFilter& filter) {
   MessagePage page;
-  Conditions where = conditions_of(tenant, filter);
+  const std::string label = filter.label ? label_member(*filter.label) : std::string();
+  Conditions where = conditions_of(tx, tenant, filter, label);
   SCHAKEL_TRY(const Rows total, tx.query("SELECT count(*) FROM messages WHERE " + where.text(), where.params()));
   page.total = total[0].integer(0);
   std::string text = "SELECT " SCHAKEL_MESSAGE_COLUMNS " FROM messages WHERE " + where.text();
@@ -420,6 +428,31 @@ Result<MessagePage> search_messages(Transaction& tx, std::string_view tenant, co
   SCHAKEL_TRY(Rows rows, tx.query(text, where.params()));
   page.messages = messages_from(rows);
   return page;
+}
+
+Result<std::vector<std::string>> search_message_ids(Transaction& tx, std::string_view tenant, const MessageFilter& filter) {
+  const std::string label = filter.label ? label_member(*filter.label) : std::string();
+  Conditions where = conditions_of(tx, tenant, filter, label);
+  std::string text = "SELECT id FROM messages WHERE " + where.text();
+  text += filter.oldest_first ? " ORDER BY created_at, id" : " ORDER BY created_at DESC, id DESC";
+  text += " LIMIT " + where.next(filter.limit);
+  text += " OFFSET " + where.next(filter.offset);
+  SCHAKEL_TRY(Rows rows, tx.query(text, where.params()));
+  std::vector<std::string> ids;
+  for (auto& row : rows) ids.push_back(row.take(0));
+  return ids;
+}
+
+Result<std::vector<std::pair<State, std::int64_t>>> count_by_state(Transaction& tx, std::string_view tenant, const MessageFilter& filter) {
+  const std::string label = filter.label ? label_member(*filter.label) : std::string();
+  const Conditions where = conditions_of(tx, tenant, filter, label);
+  SCHAKEL_TRY(const Rows rows,
+              tx.query("SELECT state, count(*) FROM messages WHERE " + where.text() + " GROUP BY state ORDER BY state", where.params()));
+  std::vector<std::pair<State, std::int64_t>> counts;
+  for (const auto& row : rows) {
+    if (const auto state = state_from(row.text(0))) counts.emplace_back(*state, row.integer(1));
+  }
+  return counts;
 }
 
 }  // namespace schakel::exchange

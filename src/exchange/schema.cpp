@@ -135,7 +135,24 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
 )sql";
 
-constexpr std::array<sql::Migration, 1> all = {{{1, "first schema", first_schema}}};
+// What was asked for many messages at once (jobs.hpp); and acknowledgements and errors stay as long as their message (signal.cpp).
+constexpr std::string_view second_schema = R"sql(
+CREATE TABLE jobs (
+  id TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, action TEXT NOT NULL, reason TEXT NOT NULL, parameters TEXT NOT NULL, filter TEXT NOT NULL,
+  actor TEXT NOT NULL, state TEXT NOT NULL, total BIGINT NOT NULL, done BIGINT NOT NULL, failed BIGINT NOT NULL,
+  created_at BIGINT NOT NULL, started_at BIGINT, finished_at BIGINT
+);
+CREATE INDEX jobs_finished ON jobs (finished_at) WHERE finished_at IS NOT NULL;
+CREATE TABLE job_items (
+  job TEXT NOT NULL, position BIGINT NOT NULL, tenant TEXT NOT NULL, message TEXT NOT NULL, state TEXT NOT NULL, result TEXT NOT NULL, copy TEXT NOT NULL,
+  code TEXT NOT NULL, detail TEXT NOT NULL,
+  PRIMARY KEY (job, position)
+);
+CREATE INDEX job_items_waiting ON job_items (job, position) WHERE state = 'waiting';
+UPDATE signals SET keep_until = 253402300799000000 WHERE message <> '' AND action IN ('Acknowledgment', 'MessageError');
+)sql";
+
+constexpr std::array<sql::Migration, 2> all = {{{1, "first schema", first_schema}, {2, "jobs", second_schema}}};
 
 }  // namespace
 

@@ -27,6 +27,12 @@ Signal signal_from(sql::Row& row) {
   return s;
 }
 
+// ADP-505: evidence stays as long as the Message that it is about; purge_messages takes both.
+constexpr Instant as_long_as_its_message{std::chrono::seconds(253'402'300'799)};  // 9999-12-31T23:59:59Z
+bool is_evidence(const Signal& s) {
+  return !s.message.empty() && (s.action == "Acknowledgment" || s.action == "MessageError");
+}
+
 Result<std::optional<Signal>> first(Result<sql::Rows> rows) {
   if (!rows) return rows.error();
   if (rows->empty()) return std::optional<Signal>();
@@ -36,12 +42,13 @@ Result<std::optional<Signal>> first(Result<sql::Rows> rows) {
 }  // namespace
 
 Result<> insert_signal(sql::Transaction& tx, const Signal& s) {
+  const Instant keep_until = is_evidence(s) ? as_long_as_its_message : s.keep_until;
   return tx.post(
       "INSERT INTO signals (id, tenant, direction, contract_id, cpa_id, party, action, message_id, ref_to_message_id, message, "
       "root, at, send_until, keep_until, answered_at, answer, "
       "answer_timestamp, error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
       {s.id, s.tenant, to_string(s.direction), s.contract_id, s.cpa_id, s.party, s.action, s.message_id, s.ref_to_message_id, s.message,
-       sql::Blob{s.root}, s.at, s.send_until, s.keep_until, s.answered_at, s.answer, s.answer_timestamp, s.error});
+       sql::Blob{s.root}, s.at, s.send_until, keep_until, s.answered_at, s.answer, s.answer_timestamp, s.error});
 }
 
 Result<std::optional<Signal>> find_signal(sql::Transaction& tx, std::string_view tenant, std::string_view id) {
@@ -76,6 +83,18 @@ Result<std::optional<Signal>> find_response_to(sql::Transaction& tx, std::string
       "answer_timestamp, error FROM signals WHERE message = $1 AND message <> '' AND tenant = $2 AND direction = 'outbound' AND action IN "
       "('Acknowledgment', 'MessageError') ORDER BY at LIMIT 1",
       {message, tenant}));
+}
+
+Result<std::vector<Signal>> signals_about(sql::Transaction& tx, std::string_view tenant, std::string_view message) {
+  SCHAKEL_TRY(
+      sql::Rows rows,
+      tx.query("SELECT id, tenant, direction, contract_id, cpa_id, party, action, message_id, ref_to_message_id, message, root, at, "
+               "send_until, keep_until, answered_at, answer, "
+               "answer_timestamp, error FROM signals WHERE message = $1 AND message <> '' AND tenant = $2 ORDER BY at, id",
+               {message, tenant}));
+  std::vector<Signal> signals;
+  for (auto& row : rows) signals.push_back(signal_from(row));
+  return signals;
 }
 
 Result<> set_signal_answer(sql::Transaction& tx, const Signal& s) {

@@ -40,6 +40,8 @@ Result<bool> has_inbound_signal(sql::Transaction&, std::string_view tenant, std:
                                 std::string_view message_id);
 // The acknowledgement or error that we made for a Message.
 Result<std::optional<Signal>> find_response_to(sql::Transaction&, std::string_view tenant, std::string_view message);
+// Acknowledgements and errors about a Message that was sent or received, oldest first: the evidence of it (EB-111, ADP-505).
+Result<std::vector<Signal>> signals_about(sql::Transaction&, std::string_view tenant, std::string_view message);
 // Writes answered_at, answer, answer_timestamp, error.
 Result<> set_signal_answer(sql::Transaction&, const Signal&);
 Result<std::int64_t> purge_signals(sql::Transaction&, Instant now, std::int64_t limit);

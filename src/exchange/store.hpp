@@ -43,7 +43,9 @@ struct MessageFilter {
   std::optional<Direction> direction;
   std::vector<State> states;
   std::string protocol, contract_id, cpa_id, from_oin, to_oin, service, action, message_id, conversation_id, ref_to_message_id, error_code;
-  std::optional<Instant> received_from, received_until;  // of created_at
+  std::string trace_id;                                      // of traceparent: 32 hexadecimal digits
+  std::optional<std::pair<std::string, std::string>> label;  // name and value
+  std::optional<Instant> received_from, received_until;      // of created_at
   bool oldest_first = false;
   std::int64_t offset = 0, limit = 20;
 };
@@ -52,6 +54,10 @@ struct MessagePage {
   std::int64_t total = 0;
 };
 Result<MessagePage> search_messages(sql::Transaction&, std::string_view tenant, const MessageFilter&);
+// Only their ids, in the same order.
+Result<std::vector<std::string>> search_message_ids(sql::Transaction&, std::string_view tenant, const MessageFilter&);
+// How many there are in each state.
+Result<std::vector<std::pair<State, std::int64_t>>> count_by_state(sql::Transaction&, std::string_view tenant, const MessageFilter&);
 
 // --- duplicate elimination (EB-107..110) ----------------------------------------------------------------------------------------
 struct DuplicateKey {

@@ -7,6 +7,7 @@
 
 #include "exchange/blob.hpp"
 #include "exchange/commit.hpp"
+#include "exchange/jobs.hpp"
 #include "exchange/maintenance.hpp"
 #include "exchange/signal.hpp"
 
@@ -137,7 +138,8 @@ std::vector<Retention::Step> Retention::steps(Instant now) const {
                           {"duplicateKeys", [=](sql::Transaction& tx) { return exchange::purge_duplicate_keys(tx, now, purge_batch); }},
                           {"signals", [=](sql::Transaction& tx) { return exchange::purge_signals(tx, now, purge_batch); }},
                           {"idempotencyKeys", [=](sql::Transaction& tx) { return exchange::purge_idempotency_keys(tx, now, purge_batch); }},
-                          {"events", [=](sql::Transaction& tx) { return exchange::purge_processed_events(tx, now, purge_batch); }}};
+                          {"events", [=](sql::Transaction& tx) { return exchange::purge_processed_events(tx, now, purge_batch); }},
+                          {"jobs", [=](sql::Transaction& tx) { return exchange::purge_jobs(tx, now, purge_batch); }}};
   for (const auto& tenant : tenants_()) {
     steps.push_back({"payloads", [=, node = node_](sql::Transaction& tx) {
                        return exchange::purge_expired_payloads(tx, tenant, node, kept, now, purge_batch);
