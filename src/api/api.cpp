@@ -136,6 +136,8 @@ struct Api::State : std::enable_shared_from_this<Api::State> {
     std::vector<Route> routes;
     add_message_routes(routes, office);
     add_payload_routes(routes, office);
+    add_evidence_routes(routes, office);
+    add_job_routes(routes, office);
     add_queue_routes(routes, office);
     add_webhook_routes(routes, office);
     add_contract_routes(routes, office);
@@ -398,6 +400,21 @@ std::string read_reason(Members& members) {
   return members.text("reason", Need::required, 500, 3).value_or("");
 }
 
+WantedAction read_operator_action(Members& members, Faults& faults) {
+  WantedAction wanted;
+  wanted.action = members
+                      .choice("action", {"retryNow", "resend", "cancel", "release", "replay", "requeue", "markProcessed", "purgePayload"},
+                              Need::required)
+                      .value_or("");
+  wanted.reason = read_reason(members);
+  if (const Json* given = members.object("parameters")) {
+    Members parameters(*given, members.pointer("parameters"), faults);
+    wanted.force = parameters.boolean("force").value_or(false);
+    parameters.end();
+  }
+  return wanted;
+}
+
 http::Response paged(const Visit& visit, const Page& page, const std::vector<OrderedJson>& all) {
   auto list = OrderedJson::array();
   const auto total = static_cast<std::int64_t>(all.size());
@@ -409,13 +426,16 @@ http::Response paged(const Visit& visit, const Page& page, const std::vector<Ord
 }
 
 Answer<> judge_input(Faults faults) {
-  // A request that is wrong in its OINs alone has a code of its own (adapter.md section 4).
-  const bool only_oins =
-      !faults.empty() && std::all_of(faults.begin(), faults.end(), [](const auto& fault) { return fault.code == "oin.invalid"; });
+  // A request that is wrong in one of these alone has its code (adapter.md section 4, cpa.md section 5).
+  std::string own_code;
+  for (const std::string_view code : {"oin.invalid", "certificate.privateKeyRefused"}) {
+    const bool only = !faults.empty() && std::all_of(faults.begin(), faults.end(), [&](const auto& fault) { return fault.code == code; });
+    if (only) own_code = code;
+  }
   auto verdict = judge(std::move(faults));
-  if (verdict || !only_oins) return verdict;
+  if (verdict || own_code.empty()) return verdict;
   Refusal refusal = verdict.error();
-  refusal.code = "oin.invalid";
+  refusal.code = own_code;
   return refusal;
 }
 

@@ -4,6 +4,7 @@
 
 #include "api/confirmation.hpp"
 #include "api/descriptor.hpp"
+#include "api/message_filter.hpp"
 #include "api/resources.hpp"
 #include "api/submit.hpp"
 #include "exchange/commit.hpp"
@@ -29,55 +30,19 @@ Answer<Response> describe(sql::Transaction& tx, const Office& office, unsigned s
 
 // --- search ----------------------------------------------------------------------------------------------------------------------
 
-constexpr std::string_view search_keys[] = {"direction", "protocol",     "state",         "contractId", "cpaId",          "fromOin",
-                                            "toOin",     "service",      "action",        "messageId",  "conversationId", "refToMessageId",
-                                            "sort",      "receivedFrom", "receivedUntil", "errorCode",  "page",           "perPage"};
-
-std::vector<exchange::State> read_states(Query& query) {
-  std::vector<exchange::State> states;
-  const std::string text = query.text("state");
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    const auto comma = std::min(rest.find(','), rest.size());
-    const auto state = exchange::state_from(rest.substr(0, comma));
-    if (state) {
-      states.push_back(*state);
-    } else {
-      query.fault("state", "enum", "geen toestand van een bericht");
-    }
-    rest.remove_prefix(std::min(comma + 1, rest.size()));
-  }
-  return states;
-}
-
-exchange::MessageFilter read_filter(Query& query, const Page& page) {
-  exchange::MessageFilter filter;
-  const std::string direction = query.choice("direction", {"inbound", "outbound"});
-  if (!direction.empty()) filter.direction = exchange::direction_from(direction);
-  filter.states = read_states(query);
-  filter.protocol = query.choice("protocol", {"ebms", "wus", "rest", "gb", "event", "report"});
-  filter.contract_id = query.text("contractId");
-  filter.cpa_id = query.text("cpaId");
-  filter.from_oin = query.text("fromOin");
-  filter.to_oin = query.text("toOin");
-  filter.service = query.text("service");
-  filter.action = query.text("action");
-  filter.message_id = query.text("messageId");
-  filter.conversation_id = query.text("conversationId");
-  filter.ref_to_message_id = query.text("refToMessageId");
-  filter.error_code = query.text("errorCode");
-  filter.received_from = query.instant("receivedFrom");
-  filter.received_until = query.instant("receivedUntil");
-  filter.oldest_first = query.choice("sort", {"createdAt", "-createdAt"}) == "createdAt";
-  filter.offset = page.offset();
-  filter.limit = page.per_page;
-  return filter;
+std::vector<std::string_view> search_keys() {
+  std::vector<std::string_view> keys(std::begin(message_filter_keys), std::end(message_filter_keys));
+  keys.insert(keys.end(), {"sort", "page", "perPage"});
+  return keys;
 }
 
 InTransaction search(const Office& office, const Visit& visit, Faults& faults) {
   Query query(visit.request, faults);
   const Page page = read_page(query);
-  auto filter = read_filter(query, page);
+  auto filter = read_message_filter(query);
+  filter.oldest_first = query.choice("sort", {"createdAt", "-createdAt"}) == "createdAt";
+  filter.offset = page.offset();
+  filter.limit = page.per_page;
   return [&office, &visit, page, filter = std::move(filter)](sql::Transaction& tx) -> Answer<Response> {
     SCHAKEL_TRY(const auto result, exchange::search_messages(tx, visit.tenant(), filter));
     const std::string environment = office.environment_of(visit.tenant());
@@ -134,20 +99,9 @@ InTransaction acknowledge(const Office& office, const Visit& visit, Faults& faul
 
 InTransaction act(const Office& office, const Visit& visit, Faults& faults) {
   Members members(visit.json, "", faults);
-  const std::string action =
-      members
-          .choice("action", {"retryNow", "resend", "cancel", "release", "replay", "requeue", "markProcessed", "purgePayload"},
-                  Need::required)
-          .value_or("");
-  const std::string reason = read_reason(members);
-  bool force = false;
-  if (const Json* given = members.object("parameters")) {
-    Members parameters(*given, members.pointer("parameters"), faults);
-    force = parameters.boolean("force").value_or(false);
-    parameters.end();
-  }
+  const auto [action, reason, force] = read_operator_action(members, faults);
   members.end();
-  return [&office, &visit, action, reason, force](sql::Transaction& tx) -> Answer<Response> {
+  return [&office, &visit, action = action, reason = reason, force = force](sql::Transaction& tx) -> Answer<Response> {
     SCHAKEL_TRY(const auto before, found(tx, visit.tenant(), visit.path[0]));
     const std::string actor = "apiKey:" + visit.principal.id;
     SCHAKEL_TRY(const auto after, office.dependencies.msh.act(tx, visit.tenant(), before.id, action, reason, actor, force));
@@ -168,8 +122,7 @@ void add_message_routes(std::vector<Route>& routes, const Office& office) {
   const auto plan = [&office](auto function) {
     return Plan([&office, function](const Visit& visit, Faults& faults) { return function(office, visit, faults); });
   };
-  const std::vector<std::string_view> keys(std::begin(search_keys), std::end(search_keys));
-  routes.push_back({"GET", "/messages", "message.read", true, Body::none, keys, Access::read, plan(search)});
+  routes.push_back({"GET", "/messages", "message.read", true, Body::none, search_keys(), Access::read, plan(search)});
   routes.push_back({"POST", "/messages", "message.create", true, Body::stream, {}, Access::write, make_submit(office)});
   routes.push_back({"GET", "/messages/{id}", "message.read", true, Body::none, {}, Access::read, plan(show)});
   routes.push_back({"GET", "/messages/{id}/events", "message.read", true, Body::none, {}, Access::read, Plan(show_trail)});

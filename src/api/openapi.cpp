@@ -16,7 +16,7 @@ using Text = std::string_view;
 // What a request carries.
 enum class Request { none, json, optional_json, patch, xml, message };
 // What a success carries.
-enum class Success { object, list, page, empty, octets, document };
+enum class Success { object, list, page, empty, octets, document, archive };
 
 struct Operation {
   Text method, path, id, tag, summary;
@@ -33,9 +33,10 @@ struct Operation {
 
 constexpr std::span<const Text> no_query;
 constexpr Text pages[] = {"page", "perPage"};
-constexpr Text message_search[] = {"direction", "protocol",     "state",         "contractId", "cpaId",          "fromOin",
-                                   "toOin",     "service",      "action",        "messageId",  "conversationId", "refToMessageId",
-                                   "sort",      "receivedFrom", "receivedUntil", "errorCode",  "page",           "perPage"};
+constexpr Text message_search[] = {"direction",    "protocol",      "state",     "contractId",     "cpaId",          "fromOin", "toOin",
+                                   "service",      "action",        "messageId", "conversationId", "refToMessageId", "traceId", "label",
+                                   "receivedFrom", "receivedUntil", "errorCode", "sort",           "page",           "perPage"};
+constexpr Text job_results[] = {"result", "page", "perPage"};
 constexpr Text poll[] = {"max", "waitSeconds", "leaseSeconds"};
 constexpr Text contract_search[] = {"kind", "cpaId", "state", "page", "perPage"};
 constexpr Text match_query[] = {"from", "fromRole", "to", "toRole", "service", "action", "cpaId", "at"};
@@ -69,6 +70,17 @@ const Operation operations[] = {
      Request::json, "Acknowledgement", 204, Success::empty, "", no_query, decide},
     {"post", "/messages/{id}/actions", "voerActieUit", "Berichten", "Een beheeractie op een bericht uitvoeren", Request::json,
      "OperatorAction", 202, Success::object, "OperatorActionRecord", no_query, decide},
+    {"get", "/messages/{id}/evidence", "leesBewijs", "Berichten", "Het bewijs van een bericht ophalen", Request::none, "", 200,
+     Success::archive, "", no_query, bad},
+    {"post", "/message-actions", "voerActiesUit", "Berichten",
+     "Een beheeractie op alle berichten van een filter uitvoeren; dryRun toont welke dat zijn", Request::json, "BulkAction", 202,
+     Success::object, "Job", no_query, bad_body},
+    {"get", "/jobs/{id}", "leesOpdracht", "Berichten", "De voortgang van een opdracht lezen", Request::none, "", 200, Success::object,
+     "Job", no_query, bad},
+    {"get", "/jobs/{id}/results", "leesOpdrachtresultaten", "Berichten", "Per bericht lezen hoe een opdracht afliep", Request::none, "",
+     200, Success::page, "JobResult", job_results, bad_page},
+    {"post", "/jobs/{id}/_stop", "stopOpdracht", "Berichten", "Een opdracht stoppen; wat gedaan is blijft gedaan", Request::optional_json,
+     "Empty", 200, Success::object, "Job", no_query, creation},
     {"get", "/message-events", "leesGebeurtenissen", "Berichten", "Gebeurtenissen lezen die nog niet zijn verwerkt", Request::none, "", 200,
      Success::list, "MessageEvent", limit, bad},
     {"post", "/message-events/{id}/_process", "verwerkGebeurtenis", "Berichten", "Een gebeurtenis als verwerkt aanmerken", Request::none,
@@ -184,6 +196,9 @@ constexpr QueryKey query_keys[] = {
     {"messageId", R"({"type":"string"})", "MessageId, exact."},
     {"conversationId", R"({"type":"string"})", "ConversationId, exact."},
     {"refToMessageId", R"({"type":"string"})", "RefToMessageId, exact."},
+    {"traceId", R"({"type":"string","pattern":"^[0-9a-f]{32}$"})", "Trace-id van W3C Trace Context."},
+    {"label", R"({"type":"string"})", "Label, als naam:waarde."},
+    {"result", R"({"type":"string","enum":["waiting","done","failed"]})", "Afloop per bericht."},
     {"sort", R"({"type":"string","enum":["createdAt","-createdAt"],"default":"-createdAt"})", "Volgorde; een minteken is aflopend."},
     {"receivedFrom", R"({"type":"string","format":"date-time"})", "Vanaf dit tijdstip vastgelegd."},
     {"receivedUntil", R"({"type":"string","format":"date-time"})", "Tot dit tijdstip vastgelegd."},
@@ -308,6 +323,9 @@ OrderedJson success_of(const Operation& operation) {
     case Success::octets:
       content = {{"application/octet-stream", {{"schema", {{"type", "string"}, {"format", "binary"}}}}}};
       break;
+    case Success::archive:
+      content = {{"application/zip", {{"schema", {{"type", "string"}, {"format", "binary"}}}}}};
+      break;
     case Success::document:
       content = {{"application/xml", {{"schema", {{"type", "string"}}}}}};
       break;
@@ -326,6 +344,13 @@ OrderedJson responses_of(const Operation& operation) {
     Operation again = operation;
     again.status = 200;
     sorted[200] = success_of(again);
+  }
+  if (operation.id == "voerActiesUit") {
+    Operation shown = operation;
+    shown.status = 200;
+    shown.schema = "BulkPreview";
+    sorted[200] = success_of(shown);
+    sorted[200]["description"] = "Wat de actie zou raken; er is niets gedaan.";
   }
   if (operation.success == Success::octets) {
     sorted[206] = success_of(operation);

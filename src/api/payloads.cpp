@@ -1,8 +1,8 @@
 // GET /messages/{id}/payloads/{index}: octets, streamed from the store, whole or one range (adapter.md 2.1.3).
+#include "api/blob_reader.hpp"
 #include "api/confirmation.hpp"
 #include "api/descriptor.hpp"
 #include "api/resources.hpp"
-#include "exchange/blob.hpp"
 #include "exchange/commit.hpp"
 
 namespace schakel::api {
@@ -37,49 +37,6 @@ RangeKind read_range(std::string_view text, std::int64_t size, Range& out) {
   out = {*first, last ? std::min(*last, size - 1) : size - 1};
   return RangeKind::part;
 }
-
-// A blob from an offset on. Chunks are read one at a time, so memory does not grow with the payload.
-class BlobReader final : public http::BodyReader {
- public:
-  BlobReader(sql::Database& database, std::string blob, Range range)
-      : database_(database), blob_(std::move(blob)), left_(range.bytes()), skip_(range.first) {}
-
-  Awaitable<Result<std::size_t>> read(std::span<char> buffer) override {
-    if (left_ <= 0) co_return std::size_t{0};
-    while (position_ == chunk_.size()) SCHAKEL_CO_CHECK(co_await next_chunk());
-    const std::size_t count = std::min({buffer.size(), chunk_.size() - position_, static_cast<std::size_t>(left_)});
-    std::copy_n(chunk_.data() + position_, count, buffer.data());
-    position_ += count;
-    left_ -= static_cast<std::int64_t>(count);
-    co_return count;
-  }
-
- private:
-  Awaitable<Result<>> next_chunk() {
-    // All chunks but the last are full (exchange/blob.hpp), so an offset is found without reading what comes before it.
-    const auto full = static_cast<std::int64_t>(limits::blob_chunk_bytes);
-    number_ += skip_ / full;
-    skip_ %= full;
-    Bytes octets;
-    SCHAKEL_CO_CHECK(co_await exchange::read(database_, [&](sql::Transaction& tx) -> Result<> {
-      SCHAKEL_TRY(octets, exchange::read_chunk(tx, blob_, number_));
-      return {};
-    }));
-    if (octets.empty()) co_return fail("storage.failed", "een payload is korter dan zijn maat");
-    ++number_;
-    chunk_ = std::move(octets);
-    position_ = std::min(static_cast<std::size_t>(skip_), chunk_.size());
-    skip_ = 0;
-    co_return Result<>{};
-  }
-
-  sql::Database& database_;
-  std::string blob_;
-  std::int64_t left_, skip_;
-  std::int64_t number_ = 0;
-  Bytes chunk_;
-  std::size_t position_ = 0;
-};
 
 // RFC 6266 with RFC 8187 for names outside ASCII.
 std::string content_disposition(const std::string& file_name) {
@@ -169,7 +126,7 @@ Awaitable<Answer<Response>> download(const Office& office, Visit& visit, Faults 
   if (is_head) {
     response.headers.set("Content-Length", std::to_string(range.bytes()));
   } else {
-    response.stream = std::make_unique<BlobReader>(office.dependencies.database, payload.blob, range);
+    response.stream = read_blob(office.dependencies.database, payload.blob, range.first, range.bytes());
   }
   co_return response;
 }

@@ -19,7 +19,9 @@ struct Office {  // what every resource works with
 
 void add_message_routes(std::vector<Route>&, const Office&);  // messages, trail, acknowledgement, actions
 void add_payload_routes(std::vector<Route>&, const Office&);  // payload download
-void add_queue_routes(std::vector<Route>&, const Office&);    // queues, application events
+void add_evidence_routes(std::vector<Route>&, const Office&);
+void add_job_routes(std::vector<Route>&, const Office&);    // message-actions, jobs
+void add_queue_routes(std::vector<Route>&, const Office&);  // queues, application events
 void add_webhook_routes(std::vector<Route>&, const Office&);
 void add_contract_routes(std::vector<Route>&, const Office&);   // contracts, partners
 void add_mapping_routes(std::vector<Route>&, const Office&);    // url-mappings, certificate-mappings, mandates
@@ -36,6 +38,12 @@ Result<> audit(sql::Transaction&, const Office&, const Visit&, std::string_view 
 // Shared input rules. Each adds its faults.
 std::string read_oin(Members&, std::string_view name, Need = Need::optional);
 std::string read_reason(Members&);
+// `action`, `reason` and `parameters` of an operator action (adapter.md 3.3).
+struct WantedAction {
+  std::string action, reason;
+  bool force = false;
+};
+WantedAction read_operator_action(Members&, Faults&);
 
 // A list in memory as one page of an array.
 http::Response paged(const Visit&, const Page&, const std::vector<OrderedJson>& all);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/api.hpp"
+#include "api/jobs.hpp"
 #include "api/webhooks.hpp"
 #include "cpa/certificate_checks.hpp"
 #include "cpa/contracts.hpp"
@@ -80,6 +81,7 @@ struct Node::Parts {
   std::unique_ptr<ebms::Endpoint> endpoint;
   std::unique_ptr<api::Webhooks> webhooks;
   std::unique_ptr<WebhookCalls> webhook_calls;
+  std::unique_ptr<api::Jobs> jobs;
   std::unique_ptr<api::Api> api;
   std::shared_ptr<security::TlsServer> tls_server;
   std::mutex renewal;  // one at a time: SIGHUP and a change of tenants
@@ -232,6 +234,8 @@ struct Node::Parts {
     webhook_calls = std::make_unique<WebhookCalls>(
         *webhooks, *database, *client, [this](const api::WebhookCall& call) { return current_identities()->client(call.tenant, {}); },
         clock(), milliseconds(settings.webhook.timeout));
+    jobs = std::make_unique<api::Jobs>(settings.node.name,
+                                       api::Jobs::Dependencies{.database = *database, .clock = clock(), .log = log(), .msh = *msh});
     api = std::make_unique<api::Api>(
         api::Settings{.node = settings.node.name,
                       .require_idempotency_key = settings.api.require_idempotency_key,
@@ -276,6 +280,8 @@ struct Node::Parts {
     });
     work->on("webhook.call",
              [this](exchange::Claimer claimer, exchange::Work row) { return webhook_calls->run(std::move(claimer), std::move(row)); });
+    work->on(std::string(api::job_work_kind),
+             [this](exchange::Claimer claimer, exchange::Work row) { return jobs->run(std::move(claimer), std::move(row)); });
     work->on("crl.refresh",
              [this](exchange::Claimer claimer, exchange::Work row) { return crl_refresh->run(std::move(claimer), std::move(row)); });
     retention = std::make_unique<Retention>(

@@ -100,6 +100,9 @@ class ApiTest : public ::testing::Test {
       posted.push_back(std::move(call));
       co_return outcome;
     };
+    dependencies.complete_validation = [this](std::string_view tenant, cpa::ValidationOptions& options) {
+      if (complete_validation) complete_validation(tenant, options);
+    };
     dependencies.settings = [] { return OrderedJson::array({{{"key", "node.name"}, {"value", "a"}, {"source", "default"}}}); };
     dependencies.certificates = [](std::string_view tenant) { return OrderedJson::array({{{"tenant", tenant}, {"sha256", "aa"}}}); };
     api = std::make_unique<Api>(settings, std::move(dependencies));
@@ -266,6 +269,34 @@ class ApiTest : public ::testing::Test {
     return types;
   }
 
+  // Records of the audit log, sealed so that they are shown.
+  std::vector<Json> audit_log(const std::string& tenant = "stad") {
+    commit([](sql::Transaction& tx) -> Result<> {
+      SCHAKEL_CHECK(exchange::seal_audit(tx, 10'000));
+      return {};
+    });
+    std::vector<Json> out;
+    for (const auto& text :
+         query<std::vector<std::string>>([&](sql::Transaction& tx) { return exchange::audit_events(tx, tenant, 0, 10'000); }))
+      out.push_back(Json::parse(text));
+    return out;
+  }
+  // "action object" of every administrative act.
+  std::vector<std::string> audited(const std::string& tenant = "stad") {
+    std::vector<std::string> out;
+    for (const auto& record : audit_log(tenant)) out.push_back(record.value("action", "") + " " + record.value("object", ""));
+    return out;
+  }
+  // Changes an object as it is now.
+  Reply change(std::string method, const std::string& object, const std::string& operation = "", const Json& body = nullptr,
+               const std::string& token = "") {
+    const auto now = send("GET", api_path(object), {}, "", token.empty() ? admin_key : token);
+    http::Headers headers = {{"If-Match", now.header("ETag")}};
+    if (!body.is_null()) headers.set("Content-Type", method == "PATCH" ? "application/merge-patch+json" : "application/json");
+    return send(std::move(method), api_path(object + operation), std::move(headers), body.is_null() ? "" : body.dump(),
+                token.empty() ? admin_key : token);
+  }
+
   // One turn of the work loop: everything that is due of the kinds that the API knows. Calls are answered by `answer`.
   void work(const std::function<WebhookOutcome(const WebhookCall&)>& answer) {
     const auto claimer = lease();
@@ -317,6 +348,7 @@ class ApiTest : public ::testing::Test {
   std::unique_ptr<Webhooks> webhooks;
   std::unique_ptr<Api> api;
   Settings settings;
+  std::function<void(std::string_view tenant, cpa::ValidationOptions&)> complete_validation;
   std::string stad_environment = "test";
   std::string key, admin_key, other_key;
   std::string remote_address = "10.0.0.1";

@@ -109,6 +109,43 @@ TEST_F(OpenApi, KeepsTheDesignRules) {
   });
 }
 
+// REST-020, REST-021, REST-035, REST-050: collections are plural, operations begin with '_', nothing secret or personal is in an address
+TEST_F(OpenApi, NamesResourcesAsTheDesignRulesWant) {
+  const std::set<std::string> singular = {"document", "evidence", "acknowledgement"};  // one of each message or contract
+  each_operation([&](const std::string& path, const std::string& method, const OrderedJson& operation) {
+    std::string rest = path.substr(1);
+    bool collection = true;
+    while (!rest.empty()) {
+      const auto slash = std::min(rest.find('/'), rest.size());
+      const std::string segment = rest.substr(0, slash);
+      rest.erase(0, std::min(slash + 1, rest.size()));
+      if (segment.starts_with('{') || segment.starts_with("openapi.")) {
+        collection = false;
+        continue;
+      }
+      if (segment.starts_with('_')) {
+        EXPECT_TRUE(rest.empty()) << path << ": an operation is the last segment";
+        collection = false;
+        continue;
+      }
+      EXPECT_TRUE(segment.ends_with('s') || singular.contains(segment)) << path << ": " << segment;
+      collection = segment.ends_with('s');
+    }
+    const auto& success = operation["responses"].begin().value();
+    const auto json = success.contains("content") ? success["content"].value("application/json", OrderedJson()) : OrderedJson();
+    if (method == "get" && json.is_object() && json["schema"].value("type", "") == "array") {
+      EXPECT_TRUE(collection) << path << " gives a list";
+    }
+    for (const auto& parameter : operation.value("parameters", OrderedJson::array())) {
+      const auto& one = resolve(parameter);
+      if (one["in"] != "query") continue;
+      const auto name = to_lower(one["name"].get<std::string>());
+      for (const auto* secret : {"bsn", "token", "wachtwoord", "password", "apikey", "key", "secret", "birth"})
+        EXPECT_EQ(name.find(secret), std::string::npos) << path << "?" << name;
+    }
+  });
+}
+
 TEST_F(OpenApi, EveryReferenceLeadsSomewhereAndEverySchemaIsUsed) {
   std::set<std::string> used;
   visit(document, [&](const std::string& name, const OrderedJson& member) {
