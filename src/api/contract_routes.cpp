@@ -70,13 +70,24 @@ InTransaction show(const Visit& visit, Faults&) {
   };
 }
 
+// CPA-111: `<cpaid>.xml`, with nothing in it that means something to a file system.
+std::string file_name_of(const Contract& contract) {
+  std::string name = contract.name;
+  for (char& c : name) {
+    const bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    if (!fine) c = '_';
+  }
+  if (name.starts_with('.')) name.front() = '_';
+  return name + ".xml";
+}
+
 // The octets as they were loaded (CPA-005).
 InTransaction show_document(const Visit& visit, Faults&) {
   return [&visit](sql::Transaction& tx) -> Answer<Response> {
     SCHAKEL_TRY(auto contract, found(tx, visit));
     Response response;
     response.headers.set("Content-Type", "application/xml");
-    response.headers.set("Content-Disposition", "attachment; filename=\"contract.xml\"");
+    response.headers.set("Content-Disposition", "attachment; filename=\"" + file_name_of(contract) + "\"");
     response.headers.set("Repr-Digest", "sha-256=:" + to_base64(sha256(contract.document)) + ":");
     response.headers.set("ETag", etag(contract.version));
     response.body = std::move(contract.document);
@@ -219,8 +230,10 @@ http::Awaitable<Answer<Response>> activate(const Office& office, Visit& visit, F
       return cpa::activate(unit, visit.tenant(), present.id, judged, present.version, office.now());
     });
   });
-  if (!done && judged.validation.refused()) done.error().members["findings"] = findings_json(judged.validation);
-  co_return done;
+  if (done || !judged.validation.refused()) co_return done;
+  Refusal refusal = done.error();
+  refusal.members["findings"] = findings_json(judged.validation);
+  co_return refusal;
 }
 
 using Transition = Result<Contract> (*)(sql::Transaction&, std::string_view, std::string_view, std::int64_t, Instant);

@@ -1,5 +1,6 @@
 #include "api/contract_view.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -45,10 +46,20 @@ cpa::Contracts::Wanted wanted_of(std::string_view tenant, const MatchQuestion& q
   return wanted;
 }
 
+// The type of the service that is asked for by its name alone.
+std::string_view service_type_of(const cpa::LoadedContract& contract, const MatchQuestion& question) {
+  for (const auto& role : contract.own().roles) {
+    const bool sends = std::any_of(role.actions.begin(), role.actions.end(),
+                                   [&](const auto& action) { return action.can_send && action.action == question.action; });
+    if (sends && role.service == question.service) return role.service_type;
+  }
+  return {};
+}
+
 OrderedJson chosen_json(const cpa::Contracts& contracts, const cpa::LoadedContract& contract, const MatchQuestion& question) {
   OrderedJson out{{"id", contract.row.id}, {"cpaId", contract.agreement.cpa_id}};
-  const auto channels =
-      cpa::Contracts::channels(contract, contract.own_party, question.from_role, question.to_role, question.service, "", question.action);
+  const auto channels = cpa::Contracts::channels(contract, contract.own_party, question.from_role, question.to_role, question.service,
+                                                 service_type_of(contract, question), question.action);
   if (!channels) return out;
   out["profile"] = cpa::to_string(channels->profile);
   if (channels->send != nullptr) out["sendChannel"] = channels->send->id;

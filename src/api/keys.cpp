@@ -33,7 +33,7 @@ struct Role {
   std::span<const Grant> grants;
 };
 
-constexpr Grant platform_admin[] = {{"tenant,node,config,user,apiKey,quota", "*"}, {"audit", "read"}};
+constexpr Grant platform_admin[] = {{"tenant,node,config,user,apiKey,quota", "*"}};
 constexpr Grant platform_operator[] = {{"node", "read,update,act"}, {"alert", "*"}, {"message,config", "read"}};
 constexpr Grant tenant_admin[] = {
     {"message,contract,route,certificate,key,mandate,webhook,queue,user,apiKey,alert,notice,archive,compliance,register", "*"},
@@ -41,7 +41,7 @@ constexpr Grant tenant_admin[] = {
     {"quota,usage,audit,config,node", "read,export"},
     {"payload", "delete"}};
 constexpr Grant tenant_operator[] = {{"message", "read,act"}, {"queue", "*"}, {"webhook,alert", "read"}, {"contract", "read,act"}};
-constexpr Grant security_officer[] = {{"certificate,key,mandate", "*"}, {"user", "read,approve"}, {"audit", "read"}};
+constexpr Grant security_officer[] = {{"certificate,key,mandate", "*"}, {"user", "read,approve"}};
 constexpr Grant contract_manager[] = {{"contract,route,register", "*"}, {"mandate,certificate", "read"}};
 constexpr Grant integrator[] = {{"message", "create,read,update"}, {"queue", "*"}, {"contract", "read"}, {"webhook", "own"}};
 constexpr Grant auditor[] = {

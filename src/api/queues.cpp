@@ -220,7 +220,7 @@ InTransaction process_event(const Visit& visit, Faults&) {
 void add_queue_routes(std::vector<Route>& routes, const Office& office) {
   routes.push_back({"GET",
                     "/queues/{name}/messages",
-                    "queue.read",
+                    "queue.act",  // it lends messages out, so whoever only watches may not
                     true,
                     Body::none,
                     {"max", "waitSeconds", "leaseSeconds"},

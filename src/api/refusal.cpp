@@ -1,5 +1,7 @@
 #include "api/refusal.hpp"
 
+#include <algorithm>
+
 namespace schakel::api {
 
 void add_fault(Faults& faults, std::string in, std::string location, std::string code, std::string detail) {
@@ -8,6 +10,16 @@ void add_fault(Faults& faults, std::string in, std::string location, std::string
 
 Refusal::Refusal(const Error& error) : code(error.code), detail(error.detail) {
   if (error.location.empty()) return;
+  if (code == "contract.ambiguous") {  // ADP-305: the location lists the contracts among which the caller must choose
+    auto& candidates = members["candidates"] = OrderedJson::array();
+    std::string_view rest = error.location;
+    while (!rest.empty()) {
+      const auto comma = std::min(rest.find(','), rest.size());
+      candidates.push_back(rest.substr(0, comma));
+      rest.remove_prefix(std::min(comma + 1, rest.size()));
+    }
+    return;
+  }
   errors.push_back({"body", error.location, error.code, error.detail});
 }
 

@@ -225,6 +225,49 @@ TEST_F(ApiRules, TheInternalListenerHasThePartForApplications) {
   EXPECT_EQ(send("POST", "/api/v1/contracts", {{"Content-Type", "application/xml"}}, "<a/>", admin_key, true).status, 405U);
 }
 
+// REST-031: what is safe changes nothing, what is idempotent may be repeated
+TEST_F(ApiRules, SafeRequestsChangeNothing) {
+  const auto inbound = receive();
+  const auto version = query<std::int64_t>([](sql::Transaction& tx) { return exchange::configuration_version(tx); });
+  for (const auto& route : api->routes()) {
+    // Reading a payload or evidence leaves its mark in the trail on purpose, and taking from a queue lends.
+    if (route.method != "GET" || route.access == Access::write || route.path.starts_with("/queues")) continue;
+    std::string path = "/api/v1" + std::string(route.path);
+    for (auto begin = path.find('{'); begin != std::string::npos; begin = path.find('{'))
+      path.replace(begin, path.find('}') - begin + 1, inbound.id);
+    for (const auto* method : {"GET", "HEAD", "OPTIONS"}) EXPECT_LT(send(method, path, {}, "", admin_key).status, 500U) << method << path;
+  }
+  EXPECT_EQ(query<std::int64_t>([](sql::Transaction& tx) { return exchange::configuration_version(tx); }), version);
+  EXPECT_TRUE(trail(inbound.id).empty());
+  EXPECT_EQ(message(inbound.id).state, exchange::State::received);
+  EXPECT_TRUE(audit_log().empty());
+}
+
+// REST-052: no origin is let in but at the description
+TEST_F(ApiRules, NoOtherSiteMayReadAnswers) {
+  for (const auto& route : api->routes()) {
+    std::string path = "/api/v1" + std::string(route.path);
+    for (const auto* method : {"OPTIONS", "GET"}) {
+      const auto reply = send(method, path, {{"Origin", "https://elders.example"}, {"Access-Control-Request-Method", "GET"}}, "", key);
+      for (const auto* header : {"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Access-Control-Allow-Headers"})
+        EXPECT_EQ(reply.header(header), "") << method << " " << path;
+    }
+  }
+  EXPECT_EQ(send("GET", "/api/v1/openapi.json", {{"Origin", "https://elders.example"}}, "", "").header("Access-Control-Allow-Origin"), "*");
+}
+
+// REST-032: an internal fault tells nothing of the inside
+TEST_F(ApiRules, AnInternalFaultTellsNothingOfTheInside) {
+  commit([](sql::Transaction& tx) -> Result<> {
+    SCHAKEL_CHECK(tx.execute("ALTER TABLE messages RENAME TO lost"));
+    return {};
+  });
+  const auto reply = get("/messages");
+  EXPECT_GE(reply.status, 500U);
+  for (const auto* inside : {"SQL", "sqlite", "messages", "table", ".cpp"})
+    EXPECT_EQ(reply.body.find(inside), std::string::npos) << reply.body;
+}
+
 // adapter.md 3.11.5
 TEST_F(ApiRules, ALostDatabaseIsUnavailableAndSaysWhenToComeBack) {
   EXPECT_EQ(get("/messages").status, 200U);

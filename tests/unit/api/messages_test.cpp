@@ -1,4 +1,5 @@
 #include "api_fixture.hpp"
+#include "exchange/maintenance.hpp"
 
 namespace schakel::api {
 namespace {
@@ -7,7 +8,7 @@ class Messages : public ApiTest {};
 
 // --- submit ------------------------------------------------------------------------------------------------------------------------
 
-// ADP-103, EB-101, EB-211
+// ADP-009, ADP-103, EB-101, EB-211
 TEST_F(Messages, ASubmitIsAcceptedWithItsDescriptor) {
   const auto reply = post("/messages", submit_body());
   ASSERT_EQ(reply.status, 202U) << reply.body;
@@ -21,6 +22,8 @@ TEST_F(Messages, ASubmitIsAcceptedWithItsDescriptor) {
   EXPECT_EQ(reply.json["fromOin"], own_oin);
   EXPECT_EQ(reply.json["toOin"], partner_oin);
   EXPECT_EQ(reply.json["conversationId"], "zaak-2026-0017");
+  const std::string message_id = reply.json["messageId"];
+  EXPECT_TRUE(is_uuid(message_id.substr(0, 36)) && message_id.substr(36) == "@stad.example") << message_id;
   const auto& payload = reply.json["payloads"][0];
   EXPECT_EQ(payload["size"], 10);
   EXPECT_EQ(payload["sha256"], sha256_hex("<melding/>"));
@@ -233,6 +236,39 @@ TEST_F(Messages, TheFirstRequestStillRunningIsToldSo) {
   EXPECT_EQ(second.code(), "request.inProgress");
   EXPECT_EQ(second.header("Retry-After"), "1");
   EXPECT_EQ(post("/messages", submit_body(), {{"Idempotency-Key", "k"}}).header("Idempotency-Replayed"), "true");
+}
+
+// ADP-102, adapter.md acceptance 4: twenty at once make one message
+TEST_F(Messages, TwentyAtOnceMakeOneMessage) {
+  struct One {
+    http::Request request;
+    std::unique_ptr<http::StringReader> body;
+    std::future<Reply> reply;
+  };
+  boost::asio::io_context io;
+  std::vector<std::unique_ptr<One>> all;
+  const auto handler = api->admin();
+  for (int i = 0; i < 20; ++i) {
+    auto& one = *all.emplace_back(std::make_unique<One>());
+    one.body = std::make_unique<http::StringReader>(submit_body().dump());
+    one.request.method = "POST";
+    one.request.target = one.request.path = "/api/v1/messages";
+    one.request.headers = {{"Content-Type", "application/json"}, {"Idempotency-Key", "k"}, {"X-Api-Key", key}};
+    one.request.body = one.body.get();
+    one.reply = boost::asio::co_spawn(io, finish(handler(one.request)), boost::asio::use_future);
+  }
+  io.run();
+  std::set<std::string> ids;
+  for (auto& one : all) {
+    const auto reply = one->reply.get();
+    if (reply.status == 202U) {
+      ids.insert(reply.json.value("id", ""));
+    } else {
+      EXPECT_EQ(reply.code(), "request.inProgress") << reply.body;
+    }
+  }
+  EXPECT_EQ(ids.size(), 1U);
+  EXPECT_EQ(get("/messages").header("Total-Count"), "1");
 }
 
 // ADP-102
@@ -577,6 +613,115 @@ TEST_F(Messages, AResendIsANewMessageThatNamesItsOriginal) {
   const auto shown = get("/messages/" + copy);
   EXPECT_EQ(shown.json["copyOf"], id);
   EXPECT_NE(shown.json["messageId"], sent.json["messageId"]);
+}
+
+// --- the whole way -------------------------------------------------------------------------------------------------------------------
+
+// ADP-005: the caller sees what the contract gives
+TEST_F(Messages, TellWhatTheirContractGives) {
+  load_contracts({agreement("cpa-1", cpa::Profile::osb_rm).loaded("stad", 0), agreement("cpa-be", cpa::Profile::osb_be).loaded("stad", 0)});
+  const auto reliable = post("/messages", submit_body());
+  EXPECT_EQ(reliable.json["profile"], "osb-rm");
+  EXPECT_EQ(reliable.json["protocol"], "ebms");
+  EXPECT_EQ(reliable.json["pattern"], "oneWay");
+  EXPECT_TRUE(reliable.json.contains("expiresAt"));
+  auto body = submit_body();
+  body["cpaId"] = "cpa-be";
+  EXPECT_EQ(post("/messages", body).json["profile"], "osb-be");
+}
+
+// ADP-006, EB-112: what was acknowledged to the partner stays until the application has confirmed it, however long that takes
+TEST_F(Messages, StayUntilTheApplicationHasConfirmed) {
+  const auto inbound = receive("stad", "blijft");
+  work();
+  clock.at += 24h * 365 * 3;
+  const auto purge = [&] {
+    commit([&](sql::Transaction& tx) -> Result<> {
+      SCHAKEL_CHECK(exchange::purge_expired_payloads(tx, "stad", "a", {}, clock.at, 100));
+      SCHAKEL_CHECK(exchange::purge_messages(tx, "stad", {}, clock.at, 100));
+      SCHAKEL_CHECK(exchange::purge_orphans(tx, clock.at));
+      return {};
+    });
+  };
+  purge();
+  EXPECT_EQ(get("/messages/" + inbound.id + "/payloads/0").body, "blijft");
+  ASSERT_EQ(post("/messages/" + inbound.id + "/acknowledgement", {{"result", "processed"}}).status, 204U);
+  clock.at += 24h * 8;
+  purge();
+  EXPECT_EQ(get("/messages/" + inbound.id + "/payloads/0").status, 410U);
+}
+
+// ADP-506: the trace is kept and shown, and ebMS adds no header for it
+TEST_F(Messages, ATraceIsKeptAndNotPutOnAnEbmsLeg) {
+  const std::string trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  auto body = submit_body();
+  body["traceparent"] = trace;
+  const std::string id = post("/messages", body).json.value("id", "");
+  EXPECT_EQ(get("/messages/" + id).json["traceparent"], trace);
+  const auto claimer = lease();
+  const auto rows =
+      query<std::vector<exchange::Work>>([&](sql::Transaction& tx) { return exchange::claim_work(tx, claimer, clock.at, 64, 64); });
+  const auto row = std::find_if(rows.begin(), rows.end(), [](const auto& one) { return one.kind == "ebms.send"; });
+  ASSERT_NE(row, rows.end());
+  const auto attempt = query<std::optional<ebms::Attempt>>([&](sql::Transaction& tx) { return msh->prepare(tx, claimer, *row); });
+  ASSERT_TRUE(attempt);
+  for (const auto& [name, value] : attempt->headers) {
+    EXPECT_NE(to_lower(name), "traceparent");
+    EXPECT_NE(to_lower(name), "tracestate");
+  }
+  for (const auto& piece : attempt->body) EXPECT_EQ(piece.octets.find("0af7651916cd43dd"), std::string::npos);
+}
+
+// ADP-500, ADP-509: the trail says what happened, with no content and no person
+TEST_F(Messages, TheTrailHoldsNoContentAndNoNames) {
+  const std::string named =
+      make_key("stad", {"integrator", "tenant-operator"}, {"payload.read"}, [](ApiKey& made) { made.name = "Jan Jansen"; });
+  auto body = submit_body();
+  body["payloads"][0]["data"] = to_base64("burgerservicenummer 999990019");
+  const auto sent = send("POST", "/api/v1/messages", {{"Content-Type", "application/json"}}, body.dump(), named);
+  const std::string id = sent.json.value("id", "");
+  ASSERT_EQ(send("GET", "/api/v1/messages/" + id + "/payloads/0", {}, "", named).status, 200U);
+  ASSERT_EQ(send("POST", "/api/v1/messages/" + id + "/actions", {{"Content-Type", "application/json"}},
+                 R"({"action":"cancel","reason":"vergissing"})", named)
+                .status,
+            202U);
+  const auto trail_reply = get("/messages/" + id + "/events");
+  std::vector<std::string> types;
+  for (const auto& event : trail_reply.json) {
+    types.push_back(event["type"]);
+    EXPECT_FALSE(event["at"].get<std::string>().empty());
+    EXPECT_FALSE(event["node"].get<std::string>().empty());
+  }
+  EXPECT_THAT(types, ::testing::IsSupersetOf({"submitted", "queued", "payloadViewed", "cancelled"}));
+  for (const auto* hidden : {"999990019", "Jansen"}) {
+    EXPECT_EQ(trail_reply.body.find(hidden), std::string::npos) << hidden;
+    for (const auto& record : audit_log()) EXPECT_EQ(record.dump().find(hidden), std::string::npos) << hidden;
+  }
+}
+
+// ADP-703: the dead letters of a tenant with code, last failure and attempts, and what may be done with all of them
+TEST_F(Messages, DeadLettersAreListedAndRequeuedTogether) {
+  ASSERT_EQ(post("/webhooks", {{"url", "https://app.example/hook"}, {"types", {"message.received"}}}).status, 201U);
+  const auto first = receive(), second = receive();
+  receive("dorp");
+  outcome = {500, std::nullopt, "", "", Duration(5ms)};
+  for (int i = 0; i < 400 && get("/messages?state=DEAD").json.size() < 2; ++i) {
+    const auto due = next_due();
+    if (due && *due > clock.at) clock.at = *due;
+    work();
+  }
+  settle();
+  const auto dead = get("/messages?state=DEAD");
+  ASSERT_EQ(dead.header("Total-Count"), "2") << dead.body;
+  for (const auto& letter : dead.json) {
+    EXPECT_EQ(letter["lastError"]["code"], "webhook.500") << letter;
+    EXPECT_FALSE(letter["lastError"]["at"].get<std::string>().empty());
+    EXPECT_EQ(letter["deliveryAttempt"], 10);
+  }
+  EXPECT_THAT(trail(second.id), ::testing::Contains("deadLettered"));
+  const auto preview = post("/message-actions",
+                            {{"filter", {{"state", "DEAD"}}}, {"action", "requeue"}, {"reason", "toepassing hersteld"}, {"dryRun", true}});
+  EXPECT_EQ(preview.json["total"], 2);
 }
 
 }  // namespace
