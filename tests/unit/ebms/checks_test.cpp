@@ -150,7 +150,7 @@ TEST_F(Receiver, accepts_the_sample_messages) {  // EB-008, EB-121, EB-216
   EXPECT_EQ(node->inbound().size(), 2u);
 }
 
-TEST_F(Receiver, refuses_the_faulty_sample_messages_as_specified) {  // EB-130, EB-133, EB-134, EB-135, EB-138, EB-190, EB-203
+TEST_F(Receiver, refuses_the_faulty_sample_messages_as_specified) {  // CPA-054, EB-130, EB-133, EB-134, EB-135, EB-138, EB-190, EB-203
   struct Row {
     const char *file, *code, *path, *description;
   };
@@ -176,7 +176,7 @@ TEST_F(Receiver, refuses_the_faulty_sample_messages_as_specified) {  // EB-130, 
   }
 }
 
-TEST_F(Receiver, refuses_every_other_row_of_the_table_as_specified) {  // EB-062, EB-064, EB-066, EB-073, EB-133, EB-134
+TEST_F(Receiver, refuses_every_other_row_of_the_table_as_specified) {  // CPA-054, EB-062, EB-064, EB-066, EB-073, EB-133, EB-134
   struct Row {
     const char *from, *to, *code, *location, *description;
   };
@@ -218,7 +218,7 @@ TEST_F(Receiver, refuses_a_message_that_is_not_for_us_or_from_us) {  // EB-062
   EXPECT_EQ(error->error_list->errors[0].location, xpointer("//Header/MessageHeader/To/PartyId"));
 }
 
-TEST_F(Receiver, refuses_a_message_outside_the_agreements_time) {  // EB-064, EB-068
+TEST_F(Receiver, refuses_a_message_outside_the_agreements_time) {  // CPA-056, cpa.md 6.1 rows 11 and 12, EB-064, EB-068
   const Instant start = contract.agreement.start.instant, end = contract.agreement.end.instant;
   const auto at = [&](Instant timestamp, Instant receipt) {
     load("cpaStubEBF.rm.http.unsigned.sync");
@@ -305,7 +305,7 @@ TEST_F(Receiver, keeps_large_payloads_in_chunks) {  // EB-031
   EXPECT_GT(node->count("SELECT count(*) FROM blob_chunks"), 3);
 }
 
-TEST_F(Receiver, answers_input_that_is_no_message_with_a_fault) {  // EB-010, EB-024, EB-043, EB-044
+TEST_F(Receiver, answers_input_that_is_no_message_with_a_fault) {  // ADP-008, CPA-001 (receiving), EB-010, EB-024, EB-043, EB-044
   const std::string text = render("EbMSMessage");
   expect_fault(post("nonsense"), 500, "Client", "XML_INVALID", "no XML");
   expect_fault(post(render("EbMSPingXXE")), 500, "Client", "XML_INVALID", "DOCTYPE");

@@ -25,7 +25,7 @@ class Submitting : public Pair {
   std::int64_t before_ = 0;
 };
 
-TEST_F(Submitting, refuses_what_the_contract_does_not_allow) {  // EB-211
+TEST_F(Submitting, refuses_what_the_contract_does_not_allow) {  // CPA-001 (sending), EB-211
   EXPECT_EQ(refused([](SubmitRequest& r) { r.cpa_id = "unknown"; }), "contract.unknown");
   EXPECT_EQ(refused([](SubmitRequest& r) { r.cpa_id = "sim-1", r.action = "answer"; }), "contract.actionNotAllowed");
   EXPECT_EQ(refused([](SubmitRequest& r) { r.cpa_id = "sim-1", r.action = "Question"; }), "contract.actionNotAllowed");
@@ -74,7 +74,7 @@ TEST_F(Submitting, sends_an_unknown_reference_only_when_forced) {  // EB-069
   EXPECT_EQ(testing::envelope_of(sent[0]).header.ref_to_message_id, "unknown@x");
 }
 
-TEST_F(Submitting, points_large_payloads_to_grote_berichten) {  // EB-032
+TEST_F(Submitting, points_large_payloads_to_grote_berichten) {  // ADP-007 (refuse), EB-032
   EXPECT_EQ(refused([](SubmitRequest& r) {
               r.payloads[0].blob = "b";
               r.payloads[0].octets.clear();
