@@ -399,13 +399,19 @@ Outcome<> ack(Shell& shell, Api& api, const AckOptions& options) {
 }
 
 struct ActionOptions : Online {
-  std::vector<std::string> ids;
+  std::vector<std::string> ids, filters;
   std::string reason;
-  bool force = false;
+  bool force = false, yes = false;
 };
 
 void declare_action(CLI::App& command, ActionOptions& options) {
-  command.add_option("ID", options.ids, "own ids or message ids")->required();
+  command.add_option("ID", options.ids, "own ids or message ids");
+  command
+      .add_option(
+          "--filter", options.filters,
+          "instead of ids: every message that fits, for instance state=FAILED or receivedFrom=2026-03-01T00:00:00Z; may be repeated")
+      ->option_text("KEY=VALUE");
+  command.add_flag("--yes", options.yes, "with --filter: do it; without, only show what would be meant");
   command.add_option("--reason", options.reason, "why, 3 to 500 characters; it stays in the trail")->required()->option_text("TEXT");
 }
 
@@ -417,8 +423,40 @@ void declare_resend(CLI::App& command, ActionOptions& options) {
 constexpr std::array action_columns = {Column{"MESSAGE", "message"}, Column{"ACTION", "action"}, Column{"STATE", "state"},
                                        Column{"COPY", "copy"}};
 
+constexpr std::array job_columns = {Column{"job", "id"},      Column{"action", "action"}, Column{"state", "state"},
+                                    Column{"total", "total"}, Column{"done", "done"},     Column{"failed", "failed"}};
+
+// What a filter finds, or with --yes a Job that acts on it (ADP-701: preview first).
+Outcome<> act_on_many(Shell& shell, Api& api, const ActionOptions& options, const std::string& action) {
+  Json filter = Json::object();
+  for (const auto& pair : options.filters) {
+    const auto equals = pair.find('=');
+    if (equals == std::string::npos || equals == 0) return wrong_usage("--filter takes KEY=VALUE");
+    if (!filter.emplace(pair.substr(0, equals), pair.substr(equals + 1)).second)
+      return wrong_usage("--filter " + pair.substr(0, equals) + " is given twice");
+  }
+  Json body = {{"filter", filter}, {"action", action}, {"reason", options.reason}, {"dryRun", !options.yes}};
+  if (options.force) body["parameters"] = {{"force", true}};
+  SCHAKEL_TRY(auto answer, post(api, "/message-actions", body));
+  if (options.yes) {
+    print_record(shell.out, options.format, answer, job_columns);
+    return Exit::ok;
+  }
+  if (options.format == Format::table) {
+    shell.out << text_at(answer, "total") << " messages would be meant; --yes does it\n";
+    const auto by_state = answer.value("byState", Json::object());
+    for (const auto& [state, count] : by_state.items()) shell.out << "  " << printable(state) << "  " << count.dump() << '\n';
+    print_list(shell.out, options.format, answer.value("messages", Json::array()), list_columns, "no messages");
+  } else {
+    print_list(shell.out, options.format, answer.value("messages", Json::array()), list_columns);
+  }
+  return Exit::ok;
+}
+
 // Every message is tried; the first failure decides the exit code.
 Outcome<> act(Shell& shell, Api& api, const ActionOptions& options, const std::string& action) {
+  if (options.ids.empty() == options.filters.empty()) return wrong_usage("give ids of messages, or --filter");
+  if (!options.filters.empty()) return act_on_many(shell, api, options, action);
   Json records = Json::array();
   Outcome<> result = Exit::ok;
   for (const auto& text : options.ids) {

@@ -318,5 +318,37 @@ TEST_F(Messages, a_key_file_without_one_key_is_refused) {
   EXPECT_TRUE(requests.empty());
 }
 
+// ADP-701, ADP-804: many at once; first shown, then with --yes done
+TEST_F(Messages, are_acted_on_by_a_filter_after_a_preview) {
+  routes["POST /message-actions"] =
+      answer(200, {{"action", "cancel"}, {"total", 2}, {"byState", {{"QUEUED", 2}}}, {"messages", Json::array({message("QUEUED")})}});
+  EXPECT_EQ(run({"message", "cancel", "--filter", "state=QUEUED", "--filter", "toOin=00000099000000300000", "--reason", "partner is gone"}),
+            0)
+      << err.str();
+  EXPECT_EQ(Json::parse(requests.at(0).body), (Json{{"filter", {{"state", "QUEUED"}, {"toOin", "00000099000000300000"}}},
+                                                    {"action", "cancel"},
+                                                    {"reason", "partner is gone"},
+                                                    {"dryRun", true}}));
+  EXPECT_THAT(out.str(), HasSubstr("2 messages would be meant; --yes does it\n  QUEUED  2\n"));
+  EXPECT_THAT(out.str(), HasSubstr(id));
+  routes["POST /message-actions"] = answer(202, {{"id", "0199a1b2-0000-7000-8000-000000000001"},
+                                                 {"action", "cancel"},
+                                                 {"state", "queued"},
+                                                 {"total", 2},
+                                                 {"done", 0},
+                                                 {"failed", 0}});
+  EXPECT_EQ(run({"message", "cancel", "--filter", "state=QUEUED", "--reason", "partner is gone", "--yes", "--json"}), 0) << err.str();
+  EXPECT_EQ(Json::parse(requests.at(1).body)["dryRun"], false);
+  EXPECT_THAT(out.str(), HasSubstr("0199a1b2-0000-7000-8000-000000000001"));
+}
+
+TEST_F(Messages, need_ids_or_a_filter_and_not_both) {
+  EXPECT_EQ(run({"message", "cancel", "--reason", "partner is gone"}), 2);
+  EXPECT_EQ(run({"message", "cancel", id, "--filter", "state=QUEUED", "--reason", "partner is gone"}), 2);
+  EXPECT_EQ(run({"message", "cancel", "--filter", "state", "--reason", "partner is gone"}), 2);
+  EXPECT_EQ(run({"message", "cancel", "--filter", "state=A", "--filter", "state=B", "--reason", "partner is gone"}), 2);
+  EXPECT_TRUE(requests.empty());
+}
+
 }  // namespace
 }  // namespace schakel::cli
