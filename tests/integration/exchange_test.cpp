@@ -40,7 +40,8 @@ std::string every_octet() {
   return octets + "\r\n";
 }
 
-// EB-001, EB-002, EB-029
+// ADP-001 (ebMS2), ADP-003, ADP-301, ADP-500: each node is provider and consumer at once, under contracts loaded while it runs; EB-001,
+// EB-002, EB-029
 TEST_P(Exchange, GoesBothWaysWithEveryOctet) {
   exchange(world().stad, world().register_, "meld", every_octet());
   exchange(world().register_, world().stad, "antwoord", every_octet());
@@ -105,6 +106,77 @@ TEST(Operation, APingIsAnswered) {
   const auto answer = api.post("/api/v1/partners/00000099000000020000/_ping", {{"cpaId", "cpa-rm"}});
   EXPECT_EQ(answer.status, 200U) << answer.body;
   EXPECT_THAT(answer.body, HasSubstr("\"result\":\"pong\""));
+}
+
+// CPA-063, V37, V43: a node judges contracts with its own trust store and its own keys
+TEST(Operation, ContractsAreJudgedWithTheNodesTrustAndKeys) {
+  auto api = world().stad.admin();
+  const auto theirs = world().register_.party("Register");
+  auto ours = world().stad.party("Melder");
+  const auto judged = [&](const CpaParty& own) {
+    const auto document = CpaDocument({.cpa_id = "cpa-beoordeeld"}, own, theirs).text();
+    const auto answer = api.call("POST", "/api/v1/contracts/_validate", document, "application/xml");
+    EXPECT_EQ(answer.status, 200U) << answer.body;
+    const auto verdict = answer.json();
+    std::set<std::string> codes;
+    for (const auto& finding : verdict["findings"]) codes.insert(finding.value("code", ""));
+    return codes;
+  };
+  const auto good = judged(ours);
+  for (const char* rule : {"V37h", "V37i", "V37j", "V43"}) EXPECT_FALSE(good.contains(rule)) << rule;
+  ours.certificate = world().stad.issue().certificate;  // of the same organisation, but its key is not here
+  EXPECT_TRUE(judged(ours).contains("V43"));
+  ours.certificate = theirs.certificate;
+  EXPECT_TRUE(judged(ours).contains("V37b"));
+}
+
+// ADP-108: at registration too
+TEST(Operation, AWebhookOfANameWithoutAddressIsRefused) {
+  auto api = world().stad.application();
+  const auto refused = api.post("/api/v1/webhooks", {{"url", "https://geen-naam.invalid/hook"}, {"types", {"message.received"}}});
+  EXPECT_EQ(refused.status, 400U) << refused.body;
+  EXPECT_EQ(refused.json().value("code", ""), "webhook.targetRefused");
+}
+
+// ADP-505, EB-111: the evidence of a message that was delivered holds what was sent and the partner's acknowledgement
+TEST(Operation, EvidenceHoldsTheAcknowledgement) {
+  world().cpa({"rm", true, false});
+  auto api = world().stad.admin();
+  const auto id = submit(api, {{"cpaId", "cpa-rm"},
+                               {"service", "Voorbeeld:Meldingen:1:0"},
+                               {"action", "meld"},
+                               {"payloads", {{{"contentType", "text/plain"}, {"data", to_base64("inhoud")}}}}})
+                      .value("id", "");
+  ASSERT_TRUE(reaches(api, id, "DELIVERED"));
+  const auto evidence = api.get("/api/v1/messages/" + id + "/evidence");
+  EXPECT_EQ(evidence.status, 200U);
+  EXPECT_EQ(evidence.header("Content-Type"), "application/zip");
+  // Members are stored as they are, so their octets are found in the archive.
+  EXPECT_THAT(evidence.body, HasSubstr("sent/envelope.xml"));
+  EXPECT_THAT(evidence.body, HasSubstr("signals/1-Acknowledgment.xml"));
+  EXPECT_THAT(evidence.body, HasSubstr("<eb:RefToMessageId>" + message(api, id).value("messageId", "")));
+}
+
+// ADP-701: a bulk action is done by the node's work loop
+TEST(Operation, ABulkActionIsCarriedOut) {
+  world().cpa({"rm", true, false});
+  auto api = world().stad.admin();
+  std::vector<std::string> ids;
+  for (int i = 0; i < 3; ++i)
+    ids.push_back(submit(api, {{"cpaId", "cpa-rm"},
+                               {"service", "Voorbeeld:Meldingen:1:0"},
+                               {"action", "meld"},
+                               {"notBefore", "2034-01-01T00:00:00Z"},
+                               {"labels", {{"reeks", "bulk"}}},
+                               {"payloads", Json::array()}})
+                      .value("id", ""));
+  const auto started =
+      api.post("/api/v1/message-actions", {{"filter", {{"label", "reeks:bulk"}}}, {"action", "cancel"}, {"reason", "proef"}});
+  ASSERT_EQ(started.status, 202U) << started.body;
+  const auto job = started.header("Location");
+  EXPECT_TRUE(becomes([&] { return api.get(job).json().value("state", "") == "completed"; }, 15s)) << api.get(job).body;
+  EXPECT_EQ(api.get(job).json().value("done", 0), 3);
+  for (const auto& id : ids) EXPECT_EQ(message(api, id).value("state", ""), "CANCELLED");
 }
 
 // ADP-115: no inner path at the outer door, no outer one inside.
