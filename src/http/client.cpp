@@ -59,6 +59,7 @@ struct Link {
   Time made = now();
   Time idle_since{};
   bool used = false;
+  std::shared_ptr<const security::PeerIdentity> peer{};  // of a connection over TLS
 };
 
 struct Outcome {
@@ -202,11 +203,13 @@ Awaitable<Outcome> exchange(Link& link, const ClientRequest& request, const std:
     const bool nothing_written = link.stream->bytes_written() == written_before;
     if (written.error().code != "transport.closed" || nothing_written) co_return Outcome{written.error(), false, nothing_written};
     auto early = co_await read_answer(link, request, now() + early_response_timeout);
-    if (early) co_return Outcome{std::move(early->response)};
-    co_return Outcome{written.error()};
+    if (!early) co_return Outcome{written.error()};
+    early->response.peer = link.peer;
+    co_return Outcome{std::move(early->response)};
   }
   auto answer = co_await read_answer(link, request, now() + request.response_timeout);
   if (!answer) co_return Outcome{answer.error()};
+  answer->response.peer = link.peer;
   co_return Outcome{std::move(answer->response), answer->reusable};
 }
 
@@ -365,10 +368,12 @@ Awaitable<Result<>> Client::State::secure(Link& link, const ClientRequest& reque
   const Io outcome = co_await link.stream->handshake();
   if (outcome == Io::timeout) co_return before("transport.timeout", "The TLS handshake did not end in time.");
   if (outcome != Io::ok) co_return tls_error(tls.failure_reason(ssl), tls.failure_detail(ssl));
-  if (const auto checked = tls.check(ssl, url.host, request.expected_oin); !checked) {
+  auto checked = tls.check(ssl, url.host, request.expected_oin);
+  if (!checked) {
     link.stream->shutdown();
     co_return tls_error(checked.error().code, checked.error().detail);
   }
+  if (checked->peer) link.peer = std::make_shared<const security::PeerIdentity>(std::move(*checked->peer));
   co_return Result<>();
 }
 

@@ -42,6 +42,7 @@ struct ClientResponse {
   unsigned status = 0;
   Headers headers;
   std::string body;
+  std::shared_ptr<const security::PeerIdentity> peer{};  // who answered, as checked; null without TLS
 };
 
 // Errors: code "transport.dns|connect|tls|timeout|closed|invalid|blockedAddress|tooLarge|proxy", or what the request's stream gave.

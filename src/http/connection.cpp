@@ -13,7 +13,6 @@ namespace schakel::http {
 namespace {
 
 constexpr std::array<std::string_view, 7> counted_methods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
-constexpr std::string_view allowed_methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 constexpr std::size_t head_read_bytes = 4 * limits::KiB;
 constexpr std::size_t stream_step_bytes = 64 * limits::KiB;
 // A body that the handler left unread is read to its end when it is small; else the connection ends.
@@ -332,14 +331,27 @@ void Connection::record(const Exchange& exchange, unsigned status) {
                              {"requestId", request.request_id}});
 }
 
+// What is refused without being an attack: too large, too long, another method, broken off.
+void Connection::log_refusal(const Exchange& exchange, std::string_view code) {
+  const Request& request = exchange.request;
+  listener_->env.log.info("http.refused", {{"listener", listener_->options.name},
+                                           {"address", address_},
+                                           {"oin", request.peer != nullptr ? std::string_view(request.peer->oin) : std::string_view()},
+                                           {"path", request.path},
+                                           {"code", code},
+                                           {"requestId", request.request_id}});
+}
+
 Awaitable<bool> Connection::refuse(Exchange& exchange, const Error& error) {
   if (error.code == "request.invalid" || error.code == "notFound") {
     report("SEC.HTTP.SYNTAX", error.detail);
   } else if (error.code == "request.timeout") {
     report("SEC.HTTP.TRAAG", error.detail);
+  } else {
+    log_refusal(exchange, error.code);
   }
   Response response = refusal(exchange, error.code, error.detail);
-  if (response.status == 405) response.headers.add("Allow", std::string(allowed_methods));
+  if (response.status == 405) response.headers.add("Allow", listener_->options.allowed_methods);
   record(exchange, response.status);
   if (co_await send(exchange, response, true) == Io::ok) co_await stream_->linger();
   co_return false;
@@ -449,7 +461,11 @@ Awaitable<bool> Connection::finish(Exchange& exchange, IncomingBody& body, Respo
   bool close = !exchange.keep_alive || response.close || listener_->draining || revoked_ || is_too_old();
   if (!body.failure().empty()) {
     const bool is_slow = body.failure() == "http.bodyTimeout";
-    if (is_slow || body.failure() == "http.bodyInvalid") report(is_slow ? "SEC.HTTP.TRAAG" : "SEC.HTTP.SYNTAX", "The body failed.");
+    if (is_slow || body.failure() == "http.bodyInvalid") {
+      report(is_slow ? "SEC.HTTP.TRAAG" : "SEC.HTTP.SYNTAX", "The body failed.");
+    } else {
+      log_refusal(exchange, body.failure());
+    }
     if (response.status != status_of(body.failure()))
       response = refusal(exchange, body.failure(), "De inhoud van het verzoek is niet ontvangen.");
     close = true;

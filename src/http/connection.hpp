@@ -79,6 +79,7 @@ class Connection {
   Response refusal(const Exchange&, std::string_view code, std::string_view detail) const;
   void report(std::string_view reason, std::string_view detail);
   void record(const Exchange&, unsigned status);
+  void log_refusal(const Exchange&, std::string_view code);
   bool is_too_old() const;
 
   const std::shared_ptr<Listener> listener_;

@@ -57,6 +57,8 @@ struct ListenerOptions {
   // On a TLS offload listener: SHA-256 (lower-case hex) of the proxies' own certificates. A plain one binds to loopback only.
   std::vector<std::string> proxy_certificates;
   bool problem_bodies = false;  // own refusals carry application/problem+json: listeners that serve only our own APIs
+  // Allow of the 405 that TRACE and CONNECT get here, before any handler: what the resources of this listener take (EB-003).
+  std::string allowed_methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
   // Called on I/O threads; must not block.
   std::function<void(const SecurityEvent&)> audit;
 

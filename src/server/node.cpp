@@ -319,6 +319,7 @@ struct Node::Parts {
     options.problem_bodies = name == "internal" || name == "admin";
     if (name == "external") {
       options.tls = tls_server;
+      options.allowed_methods = "POST";
       options.audit = [this](const http::SecurityEvent& event) { audit->record(slug_of(event.sni), audit_record(event)); };
     }
     auto server =
