@@ -1,5 +1,6 @@
 // The checks of ebms.md 3.5, each a function named after what it looks at; codes, paths and texts are those of the table.
 #include <algorithm>
+#include <set>
 
 #include "ebms/examined.hpp"
 #include "ebms/mime.hpp"
@@ -190,8 +191,22 @@ std::optional<Failure> check_signature_present(const Examined& e) {
   return std::nullopt;
 }
 
+namespace {
+
+// SEC-118, EB-027: a Content-ID names one part, also where nothing refers to it.
+std::optional<Failure> check_content_ids(const ReceivedRequest& request) {
+  std::set<std::string_view> seen;
+  if (!request.root_content_id.empty()) seen.insert(request.root_content_id);
+  for (const Part& part : request.parts)
+    if (!part.content_id.empty() && !seen.insert(part.content_id).second) return unresolvable(std::string(kCid) + part.content_id);
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::optional<Failure> resolve_manifest(Examined& e) {
   const std::vector<Part>& parts = e.request.parts;
+  const auto ambiguous = check_content_ids(e.request);
   std::vector<bool> named(parts.size(), false);
   std::optional<Failure> found;
   if (e.envelope.manifest) {
@@ -214,7 +229,7 @@ std::optional<Failure> resolve_manifest(Examined& e) {
   }
   for (std::size_t i = 0; i < parts.size(); ++i)
     if (!named[i] && !parts[i].blob.empty()) e.dropped_blobs.push_back(parts[i].blob);
-  return found;
+  return ambiguous ? ambiguous : found;
 }
 
 std::optional<Failure> check_signal(const Examined& e) {

@@ -198,10 +198,18 @@ Result<> read_body(Element body, Envelope& out) {
   return {};
 }
 
-// The xs:ID attributes of the schemas are unique in a document.
+// SEC-113: what identifies an element, by qualified name: the schemas' own, those of WS-Security and XML, and the two that XML Signature
+// and SAML made a habit.
+constexpr std::pair<std::string_view, std::string_view> id_attributes[] = {
+    {uri::eb, "id"},
+    {"http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd", "Id"},
+    {uri::xml, "id"},
+    {"", "Id"},
+    {"", "ID"}};
+
 Result<> unique_ids(Element element, std::set<std::string, std::less<>>& seen) {
-  if (element.namespace_uri() == uri::eb || element.namespace_uri() == uri::ds) {
-    auto id = element.namespace_uri() == uri::eb ? element.attribute(uri::eb, "id") : element.attribute("", "Id");
+  for (const auto& [namespace_uri, name] : id_attributes) {
+    const auto id = element.attribute(namespace_uri, name);
     if (id && !seen.insert(std::string(trim(*id))).second) return schema("an id stands twice", element.path());
   }
   for (Element child = element.first_child(); child; child = child.next_sibling()) SCHAKEL_CHECK(unique_ids(child, seen));
@@ -230,7 +238,12 @@ Result<> check_texts(const MessageHeader& header) {
   return check_text("Action", header.action, true);
 }
 
-Result<xml::Document> parse_document(BytesView root, const std::optional<std::string>& charset) {
+std::string_view reason_of(const Error& error) {
+  if (error.code == "xml.doctype") return "SEC.XML.DTD";
+  return error.code == "xml.limit" ? "SEC.XML.LIMIET" : "";
+}
+
+Result<xml::Document> parse_document(BytesView root, const std::optional<std::string>& charset, std::string_view& audit_reason) {
   if (charset && !equals_ignoring_case(trim(*charset), "utf-8"))
     return fail("CHARSET_INVALID", "the charset of the root part is not UTF-8");
   if (root.starts_with("\xFE\xFF") || root.starts_with("\xFF\xFE") || root.starts_with(std::string_view("\0<", 2)) ||
@@ -242,30 +255,35 @@ Result<xml::Document> parse_document(BytesView root, const std::optional<std::st
   limits.elements_max = limits::ebms_root_elements_max;
   limits.attributes_max = limits::ebms_root_attributes_max;
   auto document = xml::Document::parse(root, limits);
-  if (!document)
-    return fail(document.error().code == "xml.encoding" ? "CHARSET_INVALID" : "XML_INVALID", document.error().detail,
-                document.error().location);
-  return document;
+  if (document) return document;
+  audit_reason = reason_of(document.error());
+  return fail(document.error().code == "xml.encoding" ? "CHARSET_INVALID" : "XML_INVALID", document.error().detail,
+              document.error().location);
 }
 
-Result<> check_schema(Element root) {
+Result<> check_schema(Element root, std::string_view& audit_reason) {
   if (root.name() != "Envelope") return schema("the root element is not soap:Envelope", root.path());
   if (root.namespace_uri() != uri::soap) return fail("VERSION_MISMATCH", "the envelope is not SOAP 1.1");
   const auto violations = envelope_grammar().check(root, 1);
   if (!violations.empty())
     return schema(violations.front().message, violations.front().path + ":" + std::to_string(violations.front().line));
   std::set<std::string, std::less<>> seen;
-  return unique_ids(root, seen);
+  auto unique = unique_ids(root, seen);
+  if (!unique) audit_reason = "SEC.XML.ID";
+  return unique;
 }
 
 }  // namespace
 
-Result<Envelope> parse_envelope(BytesView root, const std::optional<std::string>& charset) {
-  SCHAKEL_TRY(xml::Document document, parse_document(root, charset));
+Result<Envelope> parse_envelope(BytesView root, const std::optional<std::string>& charset, std::string_view* audit_reason) {
+  std::string_view ignored;
+  std::string_view& reason = audit_reason ? *audit_reason : ignored;
+  reason = {};
+  SCHAKEL_TRY(xml::Document document, parse_document(root, charset, reason));
   Envelope out;
   out.document = std::make_shared<const xml::Document>(std::move(document));
   const Element envelope = out.document->root();
-  SCHAKEL_CHECK(check_schema(envelope));
+  SCHAKEL_CHECK(check_schema(envelope, reason));
   const Element header = envelope.child(uri::soap, "Header");
   if (!header) return schema("there is no soap:Header");
   for (Element block = header.first_child(); block; block = block.next_sibling()) {

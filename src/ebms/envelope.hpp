@@ -134,8 +134,9 @@ struct Envelope {
   std::size_t signatures = 0;  // ds:Signature children of soap:Header
 };
 
-// `charset`: of the root part's Content-Type. Checks and limits as above (EB-024, EB-040..045).
-Result<Envelope> parse_envelope(BytesView root, const std::optional<std::string>& charset);
+// `charset`: of the root part's Content-Type. Checks and limits as above (EB-024, EB-040..045). `audit_reason`: receives the reason of a
+// refusal that belongs in the audit log ("SEC.XML.DTD", "SEC.XML.LIMIET", "SEC.XML.ID"; security.md section 4).
+Result<Envelope> parse_envelope(BytesView root, const std::optional<std::string>& charset, std::string_view* audit_reason = nullptr);
 
 // SHA-256 of the exclusive C14N of MessageHeader (EB-110).
 Result<Bytes> header_hash(const Envelope&);

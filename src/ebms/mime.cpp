@@ -196,7 +196,14 @@ class TransferDecoder {
 struct PartHeaders {
   std::string content_id, content_type, file_name;
   std::string transfer_coding;
+  bool has_content_id = false, has_content_type = false, has_transfer_coding = false;
 };
+
+// Two readings of one part must not differ: a header that decides something stands once.
+Result<> once(bool& seen) {
+  if (std::exchange(seen, true)) return bad_mime("a header of a part stands twice");
+  return {};
+}
 
 // EB-236: "null" is what a Java peer writes for no name.
 std::string file_name_of(std::string_view disposition) {
@@ -237,14 +244,18 @@ Result<> set_header(PartHeaders& headers, std::string_view line) {
     if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f) return bad_mime("a control character in a part header");
   const std::string name = to_lower(trim_blank(line.substr(0, colon)));
   const std::string value = as_utf8(std::string(trim_blank(line.substr(colon + 1))));
-  if (name == "content-id")
+  if (name == "content-id") {
+    SCHAKEL_CHECK(once(headers.has_content_id));
     headers.content_id = without_brackets(value);
-  else if (name == "content-type")
+  } else if (name == "content-type") {
+    SCHAKEL_CHECK(once(headers.has_content_type));
     headers.content_type = value;
-  else if (name == "content-transfer-encoding")
+  } else if (name == "content-transfer-encoding") {
+    SCHAKEL_CHECK(once(headers.has_transfer_coding));
     headers.transfer_coding = to_lower(value);
-  else if (name == "content-disposition")
+  } else if (name == "content-disposition") {
     headers.file_name = file_name_of(value);
+  }
   return {};
 }
 
@@ -328,6 +339,7 @@ Result<MediaType> parse_media_type(std::string_view text) {
   while (true) {
     SCHAKEL_TRY(auto parameter, scanner.next());
     if (!parameter) return media;
+    if (media.parameter(parameter->first)) return bad_type("a parameter stands twice");
     media.parameters.push_back(std::move(*parameter));
   }
 }
@@ -467,6 +479,7 @@ struct MimeReader::State {
       return {};
     }
     root_seen = true;
+    request.root_content_id = std::move(headers.content_id);
     if (headers.content_type.empty()) return {};
     auto media = parse_media_type(headers.content_type);
     if (!media || media->type != "text/xml") return bad_mime("the root part is not text/xml");

@@ -46,6 +46,7 @@ struct Part {
 struct ReceivedRequest {
   Bytes root;
   std::optional<std::string> root_charset;
+  std::string root_content_id;  // without brackets; empty: none
   std::vector<Part> parts;
 };
 

@@ -86,9 +86,11 @@ TEST(Config, TextThatIsNotTomlIsOneFaultWithItsLine) {
   EXPECT_THAT(only_fault(checked("[node]\nname = \n")), HasSubstr("schakel.toml:2"));
 }
 
+// SEC-118
 TEST(Config, ValuesOutsideTheirBoundsSayWhatIsAllowed) {
   EXPECT_THAT(only_fault(checked("[node]\nenvironment = \"acceptance\"")), HasSubstr("allowed: production, test"));
   EXPECT_THAT(only_fault(checked("[ebms]\naccept-status = 201")), HasSubstr("allowed: 200, 202, 204"));
+  EXPECT_THAT(only_fault(checked("[ebms]\nparts-max = 257")), HasSubstr("allowed: 1 to 256"));
   EXPECT_THAT(only_fault(checked("[webhook]\ntimeout = \"31s\"")), HasSubstr("allowed: 1 to 30 seconds"));
   EXPECT_THAT(only_fault(checked("[limits]\njson-max = \"1GiB\"")), HasSubstr("allowed: 1024 to 16777216"));
   EXPECT_THAT(only_fault(checked("[node]\nname = \"A b\"")), HasSubstr("a-z, 0-9"));

@@ -296,6 +296,49 @@ TEST(Envelope, that_is_hostile_is_refused_at_once) {  // EB-043
   }
 }
 
+TEST(Envelope, with_one_id_for_two_elements_is_refused) {  // SEC-113
+  const std::string plain = *build_envelope(business());
+  const std::string wsu = "xmlns:w=\"http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd\" w:Id=";
+  // Two blocks of somebody else.
+  const auto with = [&](const std::string& first, const std::string& second) {
+    std::string_view reason = "none yet";
+    const auto read = parse_envelope(
+        replaced(plain, "</soap:Header>", "<x:y xmlns:x=\"urn:x\" " + first + "/><x:z xmlns:x=\"urn:x\" " + second + "/></soap:Header>"),
+        std::nullopt, &reason);
+    return code(read) + " " + std::string(reason);
+  };
+  // Whichever attributes hold it: each of them names the element for somebody.
+  const std::string forms[] = {"Id=\"x\"", "ID=\"x\"", "xml:id=\"x\"", wsu + "\"x\""};
+  for (const std::string& first : forms)
+    for (const std::string& second : forms) EXPECT_EQ(with(first, second), "SCHEMA_INVALID SEC.XML.ID") << first << " " << second;
+  // One of ours and one of theirs.
+  EXPECT_EQ(code(parse_envelope(replaced(replaced(plain, "<eb:MessageHeader", "<eb:MessageHeader eb:id=\"x\""), "</soap:Header>",
+                                         "<x:y xmlns:x=\"urn:x\" Id=\"x\"/></soap:Header>"),
+                                std::nullopt)),
+            "SCHEMA_INVALID");
+  // Other ids, and attributes that only look like one.
+  EXPECT_EQ(with("Id=\"x\"", "Id=\"y\""), with("", ""));
+  EXPECT_EQ(with("Id=\"x\"", "id=\"x\" idx=\"x\" xmlns:o=\"urn:o\" o:Id=\"x\""), with("", ""));
+}
+
+TEST(Envelope, says_which_refusals_are_attacks) {  // EB-223, SEC-103
+  const std::string plain = *build_envelope(business());
+  const auto reason = [](const std::string& text) {
+    std::string_view found;
+    EXPECT_FALSE(parse_envelope(text, std::nullopt, &found));
+    return found;
+  };
+  EXPECT_EQ(reason("<!DOCTYPE x>" + plain), "SEC.XML.DTD");
+  std::string deep;
+  for (int i = 0; i < 65; ++i) deep += "<a>";
+  EXPECT_EQ(reason(deep), "SEC.XML.LIMIET");
+  EXPECT_EQ(reason("not xml"), "");
+  EXPECT_EQ(reason(replaced(plain, "eb:version", "version")), "");
+  std::string_view found = "left over";
+  EXPECT_TRUE(parse_envelope(plain, std::nullopt, &found));
+  EXPECT_EQ(found, "");
+}
+
 TEST(Envelope, that_is_not_soap_1_1_or_no_envelope_is_refused) {  // EB-044
   const std::string plain = *build_envelope(business());
   EXPECT_EQ(code(parse_envelope(replaced(plain, "http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"),

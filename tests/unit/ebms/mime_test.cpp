@@ -134,7 +134,7 @@ TEST(MimeReader, undoes_every_transfer_coding_on_root_and_payload) {  // EB-025
   EXPECT_EQ(code(with("gzip", "x")), "MIME_INVALID");
 }
 
-TEST(MimeReader, tolerates_what_mime_allows) {  // EB-030
+TEST(MimeReader, tolerates_what_mime_allows) {  // EB-030, SEC-118
   const std::string body =
       "This is a preamble that speaks of --B in a line\r\nand is longer than a delimiter.\r\n--B  \t\r\nCONTENT-TYPE:\r\n "
       "text/xml;\r\n\tcharset=\"utf-8\"\r\ncontent-id:   <root@a>  \r\n"
@@ -186,7 +186,8 @@ TEST(MimeReader, keeps_content_ids_with_and_without_brackets_or_at_sign) {  // E
   EXPECT_EQ(percent_decoded("%zz%4"), "%zz%4");
 }
 
-TEST(MimeReader, keeps_every_limit) {  // EB-032
+TEST(MimeReader, keeps_every_limit) {  // EB-032, SEC-118
+  static_assert(limits::ebms_parts_max <= 256);
   MimeReader::Limits limits;
   limits.request_max = 1000;
   EXPECT_EQ(code(read(kRelated, two_parts(std::string(2000, 'x')), 100, nullptr, limits)), "http.bodyTooLarge");
@@ -203,6 +204,60 @@ TEST(MimeReader, keeps_every_limit) {  // EB-032
   EXPECT_EQ(code(read(kRelated, two_parts("x", "X-Long: " + std::string(limits::ebms_part_header_bytes_max, 'x')), 100)), "MIME_INVALID");
   EXPECT_EQ(code(read(kRelated, two_parts("x", "no colon here\r\n"))), "MIME_INVALID");
   EXPECT_EQ(code(read(kRelated, two_parts("x", std::string("X: a\0b\r\n", 8)))), "MIME_INVALID");
+}
+
+TEST(MimeReader, refuses_what_two_readers_would_read_differently) {  // SEC-118, EB-022
+  for (const std::string_view twice :
+       {"multipart/related; boundary=B; boundary=C", "multipart/related; boundary=B; start=\"<a>\"; START=\"<b>\"",
+        "multipart/related; boundary=B; type=text/xml; type=text/plain", "text/xml; charset=utf-8; charset=latin1"})
+    EXPECT_EQ(code(read(twice, two_parts("x"))), "CONTENT_TYPE_INVALID") << twice;
+  for (const std::string_view twice :
+       {"Content-ID: <p1@a>\r\nContent-Id: <p2@a>\r\n", "Content-Type: text/plain\r\nCONTENT-TYPE: text/html\r\n",
+        "Content-Transfer-Encoding: binary\r\nContent-Transfer-Encoding: base64\r\n"})
+    EXPECT_EQ(code(read(kRelated, two_parts("x", twice))), "MIME_INVALID") << twice;
+  EXPECT_EQ(code(read(kRelated, two_parts("x", "X-Any: 1\r\nX-Any: 2\r\nContent-ID: <p1@a>\r\n"))), "read");
+}
+
+TEST(MimeReader, takes_boundaries_of_1_to_70_characters) {  // SEC-118, EB-022
+  for (const std::size_t length : {std::size_t{1}, std::size_t{70}}) {
+    const std::string boundary(length, 'b');
+    const auto request = read("multipart/related; boundary=" + boundary,
+                              "--" + boundary + "\r\nContent-Type: text/xml\r\n\r\n<a/>\r\n--" + boundary + "--\r\n");
+    ASSERT_TRUE(request) << length;
+    EXPECT_EQ(request->root, "<a/>");
+  }
+  for (const std::size_t length : {std::size_t{0}, std::size_t{71}})
+    EXPECT_EQ(code(read("multipart/related; boundary=\"" + std::string(length, 'b') + "\"", "")), "MIME_INVALID") << length;
+}
+
+TEST(MimeReader, never_looks_into_a_multipart_inside_a_part) {  // SEC-118
+  std::string nested = "innermost";
+  for (int depth = 0; depth < 50; ++depth) {
+    const std::string boundary = "N" + std::to_string(depth);
+    nested = "--" + boundary + "\r\nContent-Type: multipart/mixed; boundary=N" + std::to_string(depth - 1) + "\r\n\r\n" + nested +
+             "\r\n--" + boundary + "--\r\n";
+  }
+  const auto request = read(kRelated, two_parts(nested, "Content-Type: multipart/mixed; boundary=N49\r\nContent-ID: <p1@a>\r\n"), 11);
+  ASSERT_TRUE(request) << request.error().detail;
+  ASSERT_EQ(request->parts.size(), 1u);
+  EXPECT_EQ(request->parts[0].octets, nested);
+  EXPECT_EQ(request->parts[0].content_type, "multipart/mixed; boundary=N49");
+  EXPECT_EQ(code(read("multipart/related; boundary=B",
+                      "--B\r\nContent-Type: multipart/related; boundary=C\r\n\r\n--C\r\n\r\n<a/>\r\n--C--\r\n--B--")),
+            "MIME_INVALID")
+      << "nor is the envelope one level down";
+}
+
+TEST(MimeReader, names_what_it_stores_itself) {  // SEC-118
+  MemorySink sink;
+  const Bytes large(limits::payload_in_memory_max + 1, 'l');
+  const std::string hostile =
+      "Content-ID: <../../../../etc/passwd@x>\r\nContent-Disposition: attachment; filename=\"../../etc/cron.d/x\"\r\n";
+  const auto request = read(kRelated, two_parts(large, hostile), 10'000, &sink);
+  ASSERT_TRUE(request) << request.error().detail;
+  EXPECT_EQ(request->parts.at(0).blob, "blob-0");
+  EXPECT_EQ(request->parts.at(0).file_name, "../../etc/cron.d/x") << "a label for people, no place";
+  EXPECT_EQ(sink.blobs_.at("blob-0"), large);
 }
 
 TEST(MimeReader, hands_large_payloads_to_the_sink_in_chunks_and_keeps_small_ones) {  // EB-031
