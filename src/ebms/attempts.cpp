@@ -284,11 +284,14 @@ class MessageConclusion {
                                               {"cpaId", message_.cpa_id},
                                               {"service", message_.service},
                                               {"action", message_.action},
+                                              {"from", message_.from.party_id},
+                                              {"to", message_.to.party_id},
                                               {"tenant", message_.tenant},
                                               {"attempt", message_.attempts},
+                                              {"peerOin", outcome_.peer ? std::string_view(outcome_.peer->oin) : std::string_view()},
+                                              {"peerSerial", outcome_.peer ? std::string_view(outcome_.peer->serial) : std::string_view()},
                                               {"status", outcome_.status},
-                                              {"code", code_},
-                                              {"peerOin", outcome_.peer ? std::string_view(outcome_.peer->oin) : std::string_view()}});
+                                              {"code", code_}});
     if (exchange::is_final(message_.state)) {
       SCHAKEL_CHECK(exchange::update_message(tx_, message_));
       return {};
@@ -396,6 +399,15 @@ bool is_request(const exchange::Signal& signal) {
   return signal.action == "Ping" || signal.action == "StatusRequest";
 }
 
+// The ConversationId of an envelope that build_envelope wrote, escapes and all: for the log, without a parse.
+std::string_view conversation_of(BytesView root) {
+  constexpr std::string_view open = "<eb:ConversationId>";
+  const std::size_t at = root.find(open);
+  if (at == std::string_view::npos) return {};
+  const std::string_view rest = root.substr(at + open.size());
+  return rest.substr(0, rest.find('<'));
+}
+
 // Which party of the contract a signal goes to.
 int addressee_of(const cpa::LoadedContract& contract, const exchange::Signal& signal) {
   for (int party = 0; party < 2; ++party)
@@ -451,11 +463,21 @@ Result<> conclude_signal(const Context& context, sql::Transaction& tx, const Cla
   if (!signal) return exchange::finish_work(tx, claimer, attempt.work.id);
   const bool accepted = verdict_of(outcome.status) == Verdict::accepted;
   context.count_attempt(signal->tenant, accepted ? "accepted" : "recoverable");
+  const auto contracts = context.deps.contracts();
+  const cpa::LoadedContract* contract = contracts->by_id(signal->tenant, signal->contract_id);
+  const std::string from =
+      contract ? party_key(contract->agreement.parties[static_cast<std::size_t>(1 - addressee_of(*contract, *signal))]) : std::string();
   context.deps.log.info("ebms.signalPosted", {{"messageId", signal->message_id},
+                                              {"conversationId", conversation_of(signal->root)},
                                               {"refToMessageId", signal->ref_to_message_id},
-                                              {"action", signal->action},
                                               {"cpaId", signal->cpa_id},
+                                              {"service", uri::signal_service},
+                                              {"action", signal->action},
+                                              {"from", from},
+                                              {"to", signal->party},
                                               {"tenant", signal->tenant},
+                                              {"peerOin", outcome.peer ? std::string_view(outcome.peer->oin) : std::string_view()},
+                                              {"peerSerial", outcome.peer ? std::string_view(outcome.peer->serial) : std::string_view()},
                                               {"status", outcome.status},
                                               {"code", outcome.error_code}});
   if (is_request(*signal)) return conclude_request(context, tx, claimer, attempt, outcome, std::move(*signal));

@@ -70,6 +70,10 @@ std::string party_key(const cpa::PartyInfo& party) {
   return party.ids.front().type + ":" + party.ids.front().value;
 }
 
+std::string_view first_id(const HeaderParty& party) {
+  return party.ids.empty() ? std::string_view() : std::string_view(party.ids.front().value);
+}
+
 exchange::Party message_party(const cpa::PartyInfo& party, std::string_view role) {
   exchange::Party out;
   out.oin = party.oin();
@@ -294,6 +298,8 @@ Result<> end_message(sql::Transaction& tx, const Context& context, Message& mess
                                        {"cpaId", message.cpa_id},
                                        {"service", message.service},
                                        {"action", message.action},
+                                       {"from", message.from.party_id},
+                                       {"to", message.to.party_id},
                                        {"tenant", message.tenant},
                                        {"state", to_string(ending.state)},
                                        {"code", ending.code},

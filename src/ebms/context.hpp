@@ -44,6 +44,8 @@ class TrailWriter {
 // --- look-ups --------------------------------------------------------------------------------------------------------------------
 // The name of a party in keys: its first PartyId as "type:value".
 std::string party_key(const cpa::PartyInfo&);
+// The first PartyId of a header, for the log; empty when there is none.
+std::string_view first_id(const HeaderParty&);
 // One side of a Message as the CPA has it.
 exchange::Party message_party(const cpa::PartyInfo&, std::string_view role);
 // "scheme://host:port" of a URL, lower case; the URL itself when it is none.

@@ -28,12 +28,9 @@ http::Response to_response(const Answer& answer) {
   return response;
 }
 
-http::Response try_later() {
-  return to_response(unavailable());
-}
-
-std::optional<std::string_view> soap_action(const http::Headers& headers) {
-  return headers.count("SOAPAction") == 1 ? headers.find("SOAPAction") : std::nullopt;
+// A header that must stand once, or not at all: two of them are none.
+std::optional<std::string_view> only(const http::Headers& headers, std::string_view name) {
+  return headers.count(name) == 1 ? headers.find(name) : std::nullopt;
 }
 
 // What the connection is told when its body cannot be read (section 4): the connection is of no use afterwards.
@@ -89,7 +86,7 @@ class InFlight {
   ~InFlight() { count_.fetch_sub(1); }
   InFlight(const InFlight&) = delete;
   InFlight& operator=(const InFlight&) = delete;
-  bool too_many() const { return before_ >= requests_in_flight_max; }
+  bool over(std::size_t limit) const { return before_ >= limit; }
 
  private:
   std::atomic<std::size_t>& count_;
@@ -109,21 +106,53 @@ http::Awaitable<http::Response> Endpoint::handle(http::Request& request) {
   }
   // README section 4: without a usable OIN nothing of the body is read.
   if (request.peer ? !request.peer->refusal.empty() : !options_.insecure_transport) {
-    if (audit_) audit_(request, request.peer ? std::string_view(request.peer->refusal) : "SEC.TLS.GEEN_CERTIFICAAT");
+    if (audit_) audit_(request, request.peer ? std::string_view(request.peer->refusal) : "SEC.TLS.GEEN_CERT");
     auto response = empty(403);
     response.close = true;
     co_return response;
   }
   const InFlight counted(in_flight_);
-  if (counted.too_many() || !database_.available()) co_return try_later();
-  if (const auto fault = check_soap_action(soap_action(request.headers))) co_return to_response(*fault);
+  if (counted.over(options_.in_flight_max)) co_return try_later(request, "too many requests in flight");
+  if (!database_.available()) co_return try_later(request, "the database is not available");
+  if (const auto fault = check_soap_action(only(request.headers, "SOAPAction"))) {
+    log_refusal(request, "SOAPACTION_INVALID", fault->status);
+    co_return to_response(*fault);
+  }
   co_return co_await receive(request);
+}
+
+void Endpoint::log_refusal(const http::Request& request, std::string_view code, unsigned status, std::string_view detail) {
+  log_.info("ebms.refused", {{"requestId", request.request_id},
+                             {"address", request.remote_address},
+                             {"peerOin", request.peer ? std::string_view(request.peer->oin) : std::string_view()},
+                             {"peerSerial", request.peer ? std::string_view(request.peer->serial) : std::string_view()},
+                             {"status", status},
+                             {"code", code},
+                             {"detail", detail}});
+}
+
+// What needs no look into the envelope.
+http::Response Endpoint::refuse(const http::Request& request, const Error& error) {
+  const Answer answer = refusal(error);
+  log_refusal(request, error.code, answer.status, error.detail);
+  auto response = to_response(answer);
+  if (answer.status == 413) response.close = true;  // section 4; what is left of the body is not read
+  return response;
+}
+
+http::Response Endpoint::try_later(const http::Request& request, std::string_view why) {
+  const Answer answer = unavailable();
+  log_.warning("ebms.unavailable", {{"requestId", request.request_id},
+                                    {"peerOin", request.peer ? std::string_view(request.peer->oin) : std::string_view()},
+                                    {"status", answer.status},
+                                    {"detail", why}});
+  return to_response(answer);
 }
 
 http::Awaitable<http::Response> Endpoint::receive(http::Request& request) {
   Chunks chunks(random_, clock_);
-  auto reader = MimeReader::open(request.headers.find("Content-Type").value_or(""), chunks, options_.limits);
-  if (!reader) co_return to_response(refusal(reader.error()));
+  auto reader = MimeReader::open(only(request.headers, "Content-Type").value_or(""), chunks, options_.limits);
+  if (!reader) co_return refuse(request, reader.error());
 
   std::array<char, read_bytes> buffer;
   Result<> fed;
@@ -137,23 +166,19 @@ http::Awaitable<http::Response> Endpoint::receive(http::Request& request) {
     fed = reader->feed(BytesView(buffer.data(), *octets));
     if (!fed) break;
     if (!chunks.full()) continue;
-    if (auto written = co_await write(database_, chunks.take(), clock_.now()); !written) {
-      log_.warning("ebms.bodyNotStored", {{"requestId", request.request_id}, {"code", written.error().code}});
-      co_return try_later();
-    }
+    if (auto written = co_await write(database_, chunks.take(), clock_.now()); !written) co_return try_later(request, written.error().code);
   }
   auto received = fed ? reader->finish() : Result<ReceivedRequest>(fed.error());
   if (!received) {
     co_await discard(reader->blobs());
-    if (received.error().code == "http.bodyTooLarge") co_return unreadable(received.error());
-    log_.info("ebms.refused", {{"requestId", request.request_id}, {"code", received.error().code}, {"detail", received.error().detail}});
-    co_return to_response(refusal(received.error()));
+    co_return refuse(request, received.error());
   }
   if (!chunks.empty()) {
-    if (auto written = co_await write(database_, chunks.take(), clock_.now()); !written) co_return try_later();
+    if (auto written = co_await write(database_, chunks.take(), clock_.now()); !written) co_return try_later(request, written.error().code);
   }
 
   const auto examined = msh_.examine(std::move(*received), request.peer, request.sni);
+  if (const auto reason = Msh::audit_reason(*examined); audit_ && !reason.empty()) audit_(request, reason);
   if (const auto* immediate = Msh::immediate(*examined)) {
     co_await discard(reader->blobs());
     co_return to_response(*immediate);
@@ -161,7 +186,7 @@ http::Awaitable<http::Response> Endpoint::receive(http::Request& request) {
   const auto answer = co_await store(examined);
   if (answer) co_return to_response(*answer);
   log_.error("ebms.notStored", {{"requestId", request.request_id}, {"code", answer.error().code}, {"detail", answer.error().detail}});
-  co_return try_later();
+  co_return to_response(unavailable());
 }
 
 http::Awaitable<Result<Answer>> Endpoint::store(std::shared_ptr<const Examined> examined) {

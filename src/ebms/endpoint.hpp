@@ -29,6 +29,7 @@ class Endpoint {
   struct Options {
     MimeReader::Limits limits;
     bool insecure_transport = false;  // plain HTTP in a test environment: requests have no TLS identity
+    std::size_t in_flight_max = requests_in_flight_max;
   };
   // Told of each refusal of section 4 that belongs in the audit log: a reason (SEC…), and the request.
   using Audit = std::function<void(const http::Request&, std::string_view reason)>;
@@ -40,6 +41,9 @@ class Endpoint {
  private:
   class Body;
 
+  void log_refusal(const http::Request&, std::string_view code, unsigned status, std::string_view detail = {});
+  http::Response refuse(const http::Request&, const Error&);
+  http::Response try_later(const http::Request&, std::string_view why);
   http::Awaitable<http::Response> receive(http::Request&);
   http::Awaitable<Result<Answer>> store(std::shared_ptr<const Examined>);
   http::Awaitable<> discard(std::vector<std::string> blobs);

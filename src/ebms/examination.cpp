@@ -50,6 +50,7 @@ class Examiner {
     out_->at = context.now();
     if (peer) {
       out_->peer_oin = peer->oin;
+      out_->peer_serial = peer->serial;
       out_->peer_sha256 = peer->sha256;
     }
   }
@@ -70,13 +71,22 @@ class Examiner {
   }
   bool fault(Error error) {
     context_.count_error(out_->contract ? out_->contract->row.tenant : "", "partner", error.code);
-    context_.deps.log.warning("ebms.fault", {{"code", error.code},
+    auto answer = fault_answer(error);
+    const MessageHeader& header = out_->envelope.header;
+    context_.deps.log.warning("ebms.fault", {{"messageId", header.message_id},
+                                             {"conversationId", header.conversation_id},
+                                             {"cpaId", header.cpa_id},
+                                             {"service", header.service},
+                                             {"action", header.action},
+                                             {"from", first_id(header.from)},
+                                             {"to", first_id(header.to)},
+                                             {"peerOin", out_->peer_oin},
+                                             {"peerSerial", out_->peer_serial},
+                                             {"status", answer.status},
+                                             {"code", error.code},
                                              {"detail", error.detail},
-                                             {"location", error.location},
-                                             {"messageId", out_->envelope.header.message_id},
-                                             {"cpaId", out_->envelope.header.cpa_id},
-                                             {"peerOin", out_->peer_oin}});
-    return stop(fault_answer(error));
+                                             {"location", error.location}});
+    return stop(std::move(answer));
   }
 
   // README section 4: a certificate without usable OIN is 403 before anything else.
@@ -88,7 +98,7 @@ class Examiner {
   }
 
   bool parse() {
-    auto envelope = parse_envelope(out_->request.root, out_->request.root_charset);
+    auto envelope = parse_envelope(out_->request.root, out_->request.root_charset, &out_->audit_reason);
     if (!envelope) return fault(envelope.error());
     out_->envelope = std::move(*envelope);
     const Envelope& e = out_->envelope;
@@ -345,6 +355,10 @@ std::shared_ptr<const Examined> Msh::examine(ReceivedRequest request, const secu
 
 const Answer* Msh::immediate(const Examined& e) {
   return e.immediate ? &*e.immediate : nullptr;
+}
+
+std::string_view Msh::audit_reason(const Examined& e) {
+  return e.audit_reason;
 }
 
 }  // namespace schakel::ebms

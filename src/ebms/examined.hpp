@@ -18,7 +18,8 @@ struct Examined {
   std::optional<Error> unauthorised;  // SENDER_NOT_AUTHORIZED: audited, then answered
   bool suspended = false;             // contract or tenant: 503, but a duplicate has its first answer
   bool undecidable = false;           // signed or encrypted, and we have no means: 503
-  std::string peer_oin, peer_sha256;
+  std::string_view audit_reason;      // SEC.XML.…: why the octets belong in the audit log; empty: they do not
+  std::string peer_oin, peer_serial, peer_sha256;
 
   std::shared_ptr<const cpa::Contracts> contracts;  // keeps what the pointers below point into
   const cpa::LoadedContract* contract = nullptr;

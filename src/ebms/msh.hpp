@@ -135,7 +135,7 @@ struct Outcome {
   bool body_was_sent = false;            // possibly delivered (ebms.md 3.3)
   bool permanent = false;                // transport.tlsRefused
   Duration took{0};
-  const security::PeerIdentity* peer = nullptr;
+  std::shared_ptr<const security::PeerIdentity> peer{};  // who answered; null without TLS
 };
 
 class Msh {
@@ -171,6 +171,8 @@ class Msh {
   Result<Answer> receive(sql::Transaction&, const Examined&) const;
   // An answer that needs no transaction (a fault, a 403), when there is one.
   static const Answer* immediate(const Examined&);
+  // "SEC.XML.…" of a request that was refused as an attack on the parser (security.md section 4): for the audit log. Empty: it was none.
+  static std::string_view audit_reason(const Examined&);
 
   // Validates against the contract, builds, stores message and work. Errors with the codes of adapter.md 2.1.5.
   Result<exchange::Message> submit(sql::Transaction&, const SubmitRequest&) const;

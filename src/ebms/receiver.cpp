@@ -1,4 +1,5 @@
 // Msh::receive: steps 9 to 15 of ebms.md 3.4, inside the unit that makes them durable.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "ebms/examined.hpp"
@@ -19,12 +20,18 @@ class Receiver {
   Receiver(const Context& context, sql::Transaction& tx, const Examined& e) : context_(context), tx_(tx), e_(e) {}
 
   Result<Answer> run() {
+    auto answer = receive();
+    if (!answer) note("ebms.postponed", answer.error().code);
+    log(answer ? answer->status : unavailable().status);
+    return answer;
+  }
+
+ private:
+  Result<Answer> receive() {
     if (e_.unauthorised) return refuse_stranger();
     if (e_.envelope.header.is_signal()) return receive_signal();
     return receive_message();
   }
-
- private:
   Answer accepted() const {
     Answer answer;
     answer.status = context_.settings.accept_status;
@@ -34,18 +41,17 @@ class Receiver {
   // SENDER_NOT_AUTHORIZED: an audit record and a counter, never a Message (README section 4).
   Result<Answer> refuse_stranger() {
     const MessageHeader& header = e_.envelope.header;
-    const nlohmann::json record{{"type", "ebms.senderRefused"},
+    const nlohmann::json record{{"kind", "authorisation"},
+                                {"result", "refused"},
                                 {"reason", e_.unauthorised->location},
-                                {"peerOin", e_.peer_oin},
-                                {"peerCertificateSha256", e_.peer_sha256},
-                                {"cpaId", for_log(header.cpa_id)},
+                                {"certificate", {{"oin", e_.peer_oin}, {"serial", e_.peer_serial}, {"sha256", e_.peer_sha256}}},
+                                {"service", for_log(header.service)},
+                                {"action", for_log(header.action)},
                                 {"messageId", for_log(header.message_id)},
-                                {"from", header.from.ids.empty() ? std::string() : for_log(header.from.ids.front().value)}};
+                                {"object", {{"cpaId", for_log(header.cpa_id)}, {"from", for_log(first_id(header.from))}}}};
     SCHAKEL_CHECK(exchange::append_audit(tx_, e_.contract->row.tenant, context_.settings.node, e_.at, record.dump()));
     context_.count_error(e_.contract->row.tenant, "partner", e_.unauthorised->code);
-    context_.deps.log.warning(
-        "ebms.senderRefused",
-        {{"messageId", header.message_id}, {"cpaId", header.cpa_id}, {"peerOin", e_.peer_oin}, {"reason", e_.unauthorised->location}});
+    note("ebms.senderRefused", e_.unauthorised->location);
     return fault_answer(*e_.unauthorised);
   }
 
@@ -101,7 +107,7 @@ class Receiver {
     SCHAKEL_CHECK(drop_all_blobs());
     context_.deps.metrics.counter("duplicates_total", "Repetitions of a message", {{"tenant", e_.message.tenant}, {"protocol", "ebms"}})
         .add();
-    log("ebms.duplicate", {});
+    note("ebms.duplicate");
     SCHAKEL_TRY(auto response, exchange::find_response_to(tx_, e_.message.tenant, first.message));
     const bool make = !response && e_.response && e_.response->action == "Acknowledgment";
     if (!response && !make) return accepted();
@@ -122,9 +128,7 @@ class Receiver {
     const Failure failure = id_reused();
     SCHAKEL_CHECK(drop_all_blobs());
     context_.count_error(e_.message.tenant, "partner", failure.error_code);
-    context_.deps.log.error(
-        "ebms.messageIdReused",
-        {{"messageId", e_.message.message_id}, {"cpaId", e_.message.cpa_id}, {"peerOin", e_.peer_oin}, {"tenant", e_.message.tenant}});
+    note("ebms.messageIdReused", failure.error_code);
     SCHAKEL_TRY(exchange::Signal signal, outbound_signal(context_, *e_.contract, e_.sender_party,
                                                          message_error(context_, *e_.contract, e_.envelope.header, failure, e_.at), e_.at));
     signal.send_until = e_.envelope.header.time_to_live;
@@ -150,7 +154,7 @@ class Receiver {
     SCHAKEL_CHECK(trail.write(tx_, message.tenant));
     context_.count_message(message, "refused");
     context_.count_error(message.tenant, "partner", failure.error_code);
-    log("ebms.refused", failure.error_code);
+    note("ebms.refused", failure.error_code);
     // Rows that were found in the store have no answer made before.
     if (e_.failure && e_.response && e_.failure->row == failure.row) return respond(*e_.response);
     SCHAKEL_TRY(exchange::Signal signal, outbound_signal(context_, *e_.contract, e_.sender_party,
@@ -190,7 +194,9 @@ class Receiver {
     SCHAKEL_CHECK(offer(message));
     if (e_.envelope.acknowledgment || e_.envelope.error_list) SCHAKEL_CHECK(apply_bundled());
     context_.count_message(message, "accepted");
-    log("ebms.received", {}, bytes);
+    note("ebms.received");
+    bytes_ = bytes;
+    log_oddities();
     if (!e_.response) return accepted();
     return respond(*e_.response);
   }
@@ -224,7 +230,7 @@ class Receiver {
       if (e_.suspended) return fail("contract.suspended", "the contract or its tenant is suspended");
       return action == "Ping" ? answer_ping() : answer_status_request();
     }
-    log("ebms.signal", action);
+    note("ebms.signal");
     if (action == "Acknowledgment") SCHAKEL_CHECK(apply_acknowledgment(tx_, context_, e_.origin(), e_.envelope, e_.request.root));
     if (action == "MessageError") SCHAKEL_CHECK(apply_message_error(tx_, context_, e_.origin(), e_.envelope, e_.request.root));
     if (action == "Pong" || action == "StatusResponse") SCHAKEL_CHECK(apply_signal_response(tx_, context_, e_.origin(), e_.envelope));
@@ -233,7 +239,7 @@ class Receiver {
 
   // EB-180.
   Result<Answer> answer_ping() {
-    log("ebms.ping", {});
+    note("ebms.ping");
     return reply(reply_to(context_, *e_.contract, e_.envelope.header, "Pong", e_.at));
   }
 
@@ -255,7 +261,7 @@ class Receiver {
       status.timestamp = message.received_at;
       break;
     }
-    log("ebms.statusRequest", status.message_status);
+    note("ebms.statusRequest", status.message_status);
     Envelope out = reply_to(context_, *e_.contract, e_.envelope.header, "StatusResponse", e_.at);
     out.status_response = std::move(status);
     return reply(out);
@@ -290,26 +296,58 @@ class Receiver {
     event.peer_certificate_sha256 = e_.peer_sha256;
   }
 
-  void log(std::string_view event, std::string_view code, std::int64_t bytes = 0) const {
+  // What is accepted although it is not as agreed (section 4): a part that the Manifest does not name, a signature that nobody asked for.
+  void log_oddities() const {
+    const std::vector<Part>& parts = e_.request.parts;
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      if (std::find(e_.payload_parts.begin(), e_.payload_parts.end(), i) == e_.payload_parts.end())
+        context_.deps.log.warning("ebms.partDropped", {{"messageId", e_.message.message_id},
+                                                       {"cpaId", e_.message.cpa_id},
+                                                       {"contentId", parts[i].content_id},
+                                                       {"bytes", parts[i].size},
+                                                       {"peerOin", e_.peer_oin}});
+    if (e_.envelope.signatures > 0 && !needs_signature(e_.channels->profile))
+      context_.deps.log.warning("ebms.signatureNotRequired",
+                                {{"messageId", e_.message.message_id}, {"cpaId", e_.message.cpa_id}, {"peerOin", e_.peer_oin}});
+  }
+
+  // What the one line about this request will say (EB-223); it is written when the answer is known.
+  void note(std::string_view event, std::string_view code = {}) {
+    event_ = event;
+    code_ = code;
+  }
+
+  void log(unsigned status) const {
+    const bool alert = event_ == "ebms.messageIdReused";
+    const bool odd = event_ == "ebms.senderRefused" || event_ == "ebms.refused" || event_ == "ebms.postponed";
+    const LogLevel level = alert ? LogLevel::error : odd ? LogLevel::warning : LogLevel::info;
+    if (!context_.deps.log.enabled(level)) return;
     const MessageHeader& h = e_.envelope.header;
-    context_.deps.log.info(event, {{"messageId", h.message_id},
-                                   {"conversationId", h.conversation_id},
-                                   {"cpaId", h.cpa_id},
-                                   {"service", h.service},
-                                   {"action", h.action},
-                                   {"from", h.from.ids.empty() ? std::string_view() : std::string_view(h.from.ids.front().value)},
-                                   {"to", h.to.ids.empty() ? std::string_view() : std::string_view(h.to.ids.front().value)},
-                                   {"tenant", e_.contract->row.tenant},
-                                   {"peerOin", e_.peer_oin},
-                                   {"peerCertificate", e_.peer_sha256},
-                                   {"sync", e_.synchronous},
-                                   {"code", code},
-                                   {"bytes", bytes}});
+    context_.deps.log.write(level, event_,
+                            {{"messageId", h.message_id},
+                             {"conversationId", h.conversation_id},
+                             {"refToMessageId", h.ref_to_message_id},
+                             {"cpaId", h.cpa_id},
+                             {"service", h.service},
+                             {"action", h.action},
+                             {"from", first_id(h.from)},
+                             {"to", first_id(h.to)},
+                             {"tenant", e_.contract->row.tenant},
+                             {"peerOin", e_.peer_oin},
+                             {"peerSerial", e_.peer_serial},
+                             {"peerCertificate", e_.peer_sha256},
+                             {"sync", e_.synchronous},
+                             {"status", status},
+                             {"code", code_},
+                             {"bytes", bytes_}});
   }
 
   const Context& context_;
   sql::Transaction& tx_;
   const Examined& e_;
+  std::string_view event_ = "ebms.received";
+  std::string code_;
+  std::int64_t bytes_ = 0;
 };
 
 }  // namespace

@@ -161,6 +161,7 @@ http::Awaitable<Outcome> Sender::post(const Attempt& attempt) const {
   outcome.content_type = answer->headers.find("Content-Type").value_or("");
   if (const auto wait = answer->headers.find("Retry-After")) outcome.retry_after = retry_after(trim(*wait), clock_.now());
   outcome.body = std::move(answer->body);
+  outcome.peer = std::move(answer->peer);
   co_return outcome;
 }
 

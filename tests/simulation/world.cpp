@@ -421,8 +421,7 @@ class World {
 
   void conclude_later(std::size_t from, const ebms::Attempt& attempt, ebms::Outcome outcome, Duration delay) {
     after_on(from, delay, [this, from, attempt, outcome = std::move(outcome)]() mutable {
-      const auto peer = identity_of(attempt.url.find("melder") != std::string::npos ? 0 : 1);
-      outcome.peer = &peer;
+      outcome.peer = std::make_shared<const security::PeerIdentity>(identity_of(attempt.url.find("melder") != std::string::npos ? 0 : 1));
       note_signals(outcome.body);
       const auto done =
           step(from, [&](sql::Transaction& tx) { return nodes_[from]->msh->conclude(tx, nodes_[from]->claimer, attempt, outcome); });

@@ -1,7 +1,9 @@
 // Agreements as values, for tests of the core and the simulator: two parties, one service, one action each way, without a line of XML.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "cpa/contracts.hpp"
@@ -24,6 +26,11 @@ class AgreementBuilder {
 
   AgreementBuilder& profile(cpa::Profile profile) {
     profile_ = profile;
+    return *this;
+  }
+  // Of the answers, when it is another than that of the questions.
+  AgreementBuilder& answer_profile(cpa::Profile profile) {
+    answer_profile_ = profile;
     return *this;
   }
   AgreementBuilder& reliability(std::int64_t retries, Duration interval, Duration persist) {
@@ -58,18 +65,22 @@ class AgreementBuilder {
   }
 
  private:
-  static cpa::ActionBinding action(bool send, const std::string& name, const std::string& own, const std::string& other) {
+  static bool is_secured(cpa::Profile profile) { return cpa::is_signed(profile) || cpa::is_encrypted(profile); }
+  cpa::Profile profile_of(std::string_view action) const { return action == "answer" && answer_profile_ ? *answer_profile_ : profile_; }
+  std::string channel_of(std::string_view action) const { return action == "answer" && answer_profile_ ? "Answer" : "Action"; }
+
+  cpa::ActionBinding action(bool send, const std::string& name, const std::string& own, const std::string& other) const {
     cpa::ActionBinding binding;
     binding.can_send = send;
     binding.id = own + (send ? "_S_" : "_R_") + name;
     binding.action = name;
     binding.package_id = "MessagePackage";
     binding.other_party_binding = other + (send ? "_R_" : "_S_") + name;
-    binding.channel_ids = {own + "_Channel_Action"};
-    binding.characteristics.confidential = "transient";
+    binding.channel_ids = {own + "_Channel_" + channel_of(name)};
+    binding.characteristics.confidential = cpa::is_encrypted(profile_of(name)) ? "transient-and-persistent" : "transient";
     binding.characteristics.authenticated = "transient";
     binding.characteristics.tamper_proof = "transient";
-    binding.characteristics.non_repudiation = false;
+    binding.characteristics.non_repudiation = is_secured(profile_of(name));
     binding.characteristics.non_repudiation_receipt = false;
     binding.characteristics.authorization = true;
     binding.characteristics.intelligible_check = false;
@@ -88,7 +99,6 @@ class AgreementBuilder {
 
   cpa::PartyInfo party(const PartySketch& own, const std::string& sends, const std::string& receives, const std::string& prefix,
                        const std::string& other_prefix) const {
-    const bool reliable = cpa::is_reliable(profile_);
     cpa::PartyInfo out;
     out.name = "Party " + prefix;
     out.ids = {{"urn:osb:oin", own.oin}};
@@ -104,12 +114,12 @@ class AgreementBuilder {
     role.actions = {action(true, sends, prefix, other_prefix), action(false, receives, prefix, other_prefix)};
     out.roles = {role};
 
-    const auto channel = [&](const std::string& name, bool business) {
+    const auto channel = [&](const std::string& name, std::optional<cpa::Profile> profile) {
       cpa::DeliveryChannel made;
       made.id = prefix + "_Channel_" + name;
       made.transport_id = prefix + "_Transport";
       made.doc_exchange_id = prefix + "_DocExchange_" + name;
-      const auto when = business && reliable ? cpa::Occurrence::always : cpa::Occurrence::never;
+      const auto when = profile && cpa::is_reliable(*profile) ? cpa::Occurrence::always : cpa::Occurrence::never;
       made.characteristics.ack_requested = when;
       made.characteristics.duplicate_elimination = when;
       made.characteristics.ack_signature_requested = cpa::Occurrence::never;
@@ -118,7 +128,8 @@ class AgreementBuilder {
       made.characteristics.actor = "urn:oasis:names:tc:ebxml-msg:actor:toPartyMSH";
       return made;
     };
-    out.channels = {channel("Msh", false), channel("Action", true)};
+    out.channels = {channel("Msh", std::nullopt), channel("Action", profile_)};
+    if (answer_profile_) out.channels.push_back(channel("Answer", answer_profile_));
 
     cpa::Transport transport;
     transport.id = prefix + "_Transport";
@@ -131,19 +142,23 @@ class AgreementBuilder {
     transport.endpoints = {{own.url, "allPurpose"}};
     out.transports = {transport};
 
-    const auto exchange = [&](const std::string& name, bool business) {
+    const auto exchange = [&](const std::string& name, std::optional<cpa::Profile> profile) {
       cpa::DocExchange made;
       made.id = prefix + "_DocExchange_" + name;
-      made.sender = made.receiver = binding(business && reliable);
+      made.sender = made.receiver = binding(profile && cpa::is_reliable(*profile));
+      if (profile && is_secured(*profile)) made.sender->non_repudiation = made.receiver->non_repudiation = cpa::NonRepudiation{};
+      if (profile && cpa::is_encrypted(*profile)) made.sender->envelope = made.receiver->envelope = cpa::DigitalEnvelope{};
       return made;
     };
-    out.doc_exchanges = {exchange("Msh", false), exchange("Action", true)};
+    out.doc_exchanges = {exchange("Msh", std::nullopt), exchange("Action", profile_)};
+    if (answer_profile_) out.doc_exchanges.push_back(exchange("Answer", answer_profile_));
     return out;
   }
 
   cpa::Agreement agreement_;
   PartySketch first_, second_;
   cpa::Profile profile_ = cpa::Profile::osb_rm;
+  std::optional<cpa::Profile> answer_profile_;
   std::int64_t retries_ = 39;
   Duration interval_ = std::chrono::hours(3);
   Duration persist_ = std::chrono::hours(120);

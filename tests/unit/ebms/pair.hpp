@@ -19,6 +19,7 @@
 #include "exchange/store.hpp"
 #include "sql/inline.hpp"
 #include "support/agreement_builder.hpp"
+#include "support/recording_log.hpp"
 
 namespace schakel::ebms::testing {
 
@@ -92,7 +93,7 @@ class Node {
     const auto migrated = sql::migrate(*database, exchange::migrations());
     EXPECT_TRUE(migrated) << migrated.error().detail;
     settings.node = "n";
-    Msh::Dependencies dependencies{clock, random, silent_log(), metrics, [this] { return contracts; }};
+    Msh::Dependencies dependencies{clock, random, log, metrics, [this] { return contracts; }};
     dependencies.tenant_of_host = [this](std::string_view) { return host_tenant; };
     dependencies.tenant_suspended = [this](std::string_view) { return suspended; };
     msh = std::make_unique<Msh>(settings, std::move(dependencies));
@@ -212,6 +213,7 @@ class Node {
   FakeClock& clock_;
   SeededRandom random;
   Metrics metrics;
+  schakel::testing::RecordingLog log;
   std::shared_ptr<const cpa::Contracts> contracts;
   std::unique_ptr<sql::Database> database;
   std::unique_ptr<Msh> msh;
@@ -238,8 +240,10 @@ class Pair : public ::testing::Test {
     b = std::make_unique<Node>("tb", clock, builder.loaded("tb", 1), 2, settings);
     peer_a.oin = oin_a;
     peer_a.sha256 = std::string(64, 'a');
+    peer_a.serial = "0a";
     peer_b.oin = oin_b;
     peer_b.sha256 = std::string(64, 'b');
+    peer_b.serial = "0b";
   }
 
   static SubmitRequest question(std::vector<Bytes> payloads = {"<m/>"}) {
@@ -286,6 +290,7 @@ class Pair : public ::testing::Test {
     outcome.status = answer.status;
     outcome.content_type = answer.content_type;
     outcome.body = answer.body;
+    outcome.peer = std::make_shared<const security::PeerIdentity>(to_b ? peer_b : peer_a);
     return outcome;
   }
 
