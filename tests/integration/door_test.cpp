@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "ebms/envelope.hpp"
 #include "integration/world.hpp"
 #include "security/tls.hpp"
 
@@ -48,12 +49,105 @@ class Door : public ::testing::Test {
     return partner_.send("POST", world().register_.ebms_url(), std::move(headers), std::move(body));
   }
 
+  // A question under this agreement, as the partner that stands at the door would write it.
+  static std::string question(const std::string& cpa_id) {
+    SystemRandom random;
+    ebms::Envelope e;
+    e.header.from = {{{"urn:osb:oin", world().stad.options().oin + "_T"}}, "Melder"};
+    e.header.to = {{{"urn:osb:oin", world().register_.options().oin + "_T"}}, "Register"};
+    e.header.cpa_id = cpa_id;
+    e.header.conversation_id = uuid_v4(random);
+    e.header.service = "Voorbeeld:Meldingen:1:0";
+    e.header.service_type = "urn:osb:services";
+    e.header.action = "meld";
+    e.header.message_id = uuid_v4(random) + "@door.example";
+    e.header.timestamp = SystemClock().now();
+    return *ebms::build_envelope(e);
+  }
+  static http::Headers ebxml() { return {{"Content-Type", "text/xml; charset=UTF-8"}, {"SOAPAction", "\"ebXML\""}}; }
+  // Some record of the register's audit log, on whichever page, holds `text`.
+  static bool is_audited(const std::string& text) {
+    return becomes(
+        [&] {
+          auto api = world().register_.admin();
+          for (std::string cursor;;) {
+            const auto page = api.get("/api/v1/audit-events?limit=100" + (cursor.empty() ? "" : "&cursor=" + cursor));
+            if (page.body.find(text) != std::string::npos) return true;
+            cursor = page.json().value("nextCursor", "");
+            if (cursor.empty()) return false;
+          }
+        },
+        10s);
+  }
+  // A contract of best effort: whoever posts by hand need not answer.
+  static std::string contract() { return world().cpa({"door", false, false}); }
+
   Partner partner_{world().pki, world().stad.identity().key_pair};
 };
 
+// EB-007, EB-011
+TEST_F(Door, APasswordIsNeitherAskedNorRead) {
+  auto headers = ebxml();
+  headers.add("Authorization", "Basic Z2VoZWltOnB3");
+  const auto cpa = contract();
+  ASSERT_TRUE(becomes([&] { return post(headers, question(cpa)).status == 204U; }, 10s));
+  const auto refused = post({{"Content-Type", "text/xml"}, {"Authorization", "Basic Z2VoZWltOnB3"}}, "<x/>");
+  EXPECT_EQ(refused.status, 500U);
+  EXPECT_EQ(refused.header("WWW-Authenticate"), "");
+  EXPECT_THAT(world().register_.log(), Not(HasSubstr("Z2VoZWltOnB3")));
+}
+
+// EB-132, EB-223, SEC-103
+TEST_F(Door, AnotherOrganisationCannotSpeakForAPartner) {
+  const auto cpa = contract();
+  ASSERT_TRUE(becomes([&] { return post(ebxml(), question(cpa)).status == 204U; }, 10s));
+  const auto visitor =
+      world().pki.with([](test::Pki& shared) { return shared.tls("00000099000000030000", "Waterschap Voorbeeld", {"localhost"}); });
+  Partner stranger(world().pki, visitor.key_pair);
+  const auto answer = stranger.send("POST", world().register_.ebms_url(), ebxml(), question(cpa));
+  EXPECT_EQ(answer.status, 500U) << answer.body;
+  EXPECT_THAT(answer.body, HasSubstr("SENDER_NOT_AUTHORIZED"));
+  EXPECT_TRUE(is_audited("SEC.OIN.GEEN_MANDAAT"));
+  EXPECT_TRUE(is_audited(visitor.certificate->serial)) << world().register_.log();
+}
+
+// EB-223, SEC-110
+TEST_F(Door, ADoctypeIsInTheAuditLog) {
+  const auto answer = post(ebxml(), "<!DOCTYPE x SYSTEM \"http://127.0.0.1:1/x\">" + question("any"));
+  EXPECT_EQ(answer.status, 500U);
+  EXPECT_THAT(answer.body, HasSubstr("XML_INVALID"));
+  EXPECT_TRUE(is_audited("SEC.XML.DTD")) << world().register_.log();
+}
+
+// EB-223: who answered is in the sender's log, with OIN and serial number.
+TEST_F(Door, TheLogOfTheSenderNamesThePeer) {
+  auto api = world().stad.application();
+  const auto sent =
+      submit(api, {{"cpaId", contract()}, {"service", "Voorbeeld:Meldingen:1:0"}, {"action", "meld"}, {"payloads", Json::array()}});
+  ASSERT_TRUE(reaches(api, sent.value("id", ""), "DELIVERED"));
+  const auto names_peer = [&] {
+    std::istringstream log(world().stad.log());
+    for (std::string line; std::getline(log, line);)
+      if (line.find("ebms.attempted") != std::string::npos && line.find(sent.value("messageId", "?")) != std::string::npos)
+        return line.find(world().register_.options().oin) != std::string::npos &&
+               line.find(world().register_.identity().certificate->serial) != std::string::npos;
+    return false;
+  };
+  EXPECT_TRUE(becomes(names_peer, 10s)) << world().stad.log();
+}
+
+// EB-004: two are none.
+TEST_F(Door, ASecondSoapActionGetsAFault) {
+  auto headers = ebxml();
+  headers.add("SOAPAction", "\"ebXML\"");
+  const auto answer = post(headers, "<x/>");
+  EXPECT_EQ(answer.status, 500U);
+  EXPECT_THAT(answer.body, HasSubstr("SOAPACTION_INVALID"));
+}
+
 // EB-003
 TEST_F(Door, OnlyPostIsServed) {
-  for (const char* method : {"GET", "PUT", "DELETE"}) {
+  for (const char* method : {"GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"}) {
     const auto answer = partner_.send(method, world().register_.ebms_url());
     EXPECT_EQ(answer.status, 405U) << method << answer.body;
     EXPECT_EQ(answer.header("Allow"), "POST");

@@ -1,4 +1,4 @@
-// The habits of the peer that most partners run, ebms-core 1.16 to 2.20 ("EC", ebms.md 1.16), played by hand: what it sends, what it
+// The habits of the peer that most partners run, ebms-core 2.20.2 ("EC", ebms.md 1.16), played by hand: what it sends, what it
 // accepts, what it never does. Node a is EC where it sends, node b where it receives.
 #include "unit/ebms/pair.hpp"
 
