@@ -4,6 +4,8 @@
 #include <spdlog/async_logger.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include <atomic>
+
 #include "base/bytes.hpp"
 #include "base/time.hpp"
 
@@ -76,7 +78,8 @@ class StreamLog final : public Log {
   }
   ~StreamLog() override { logger_->flush(); }
 
-  bool enabled(LogLevel level) const override { return level >= level_; }
+  bool enabled(LogLevel level) const override { return level >= level_.load(std::memory_order_relaxed); }
+  void set_level(LogLevel level) override { level_ = level; }
 
   void write(LogLevel level, std::string_view event, Fields fields) override {
     logger_->log(to_spdlog(level), format_ == LogFormat::json ? json_line(level, event, fields) : text_line(level, event, fields));
@@ -103,7 +106,7 @@ class StreamLog final : public Log {
     return out;
   }
 
-  LogLevel level_;
+  std::atomic<LogLevel> level_;
   LogFormat format_;
   std::string node_;
   std::shared_ptr<spdlog::details::thread_pool> pool_;
@@ -117,6 +120,12 @@ class SilentLog final : public Log {
 };
 
 }  // namespace
+
+LogLevel log_level_from(std::string_view name) {
+  for (const auto level : {LogLevel::debug, LogLevel::warning, LogLevel::error})
+    if (to_string(level) == name) return level;
+  return LogLevel::info;
+}
 
 std::unique_ptr<Log> make_log(LogLevel level, LogFormat format, std::string node) {
   return std::make_unique<StreamLog>(level, format, std::move(node));

@@ -37,6 +37,7 @@ class Log {
   virtual ~Log() = default;
   virtual void write(LogLevel, std::string_view event, Fields) = 0;
   virtual bool enabled(LogLevel) const = 0;
+  virtual void set_level(LogLevel) {}  // from now on; at a reload
 
   void debug(std::string_view event, Fields fields = {}) { put(LogLevel::debug, event, fields); }
   void info(std::string_view event, Fields fields = {}) { put(LogLevel::info, event, fields); }
@@ -48,6 +49,9 @@ class Log {
     if (enabled(level)) write(level, event, fields);
   }
 };
+
+// "debug", "info", "warning" or "error"; anything else is info.
+LogLevel log_level_from(std::string_view name);
 
 std::unique_ptr<Log> make_log(LogLevel, LogFormat, std::string node);
 // Drops everything: for tests and tools.

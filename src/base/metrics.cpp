@@ -56,6 +56,7 @@ struct Metrics::State {
   std::map<Key, std::unique_ptr<Counter>> counters;
   std::map<Key, std::unique_ptr<Gauge>> gauges;
   std::map<Key, std::unique_ptr<Histogram>> histograms;
+  std::map<std::string, std::map<Labels, prometheus::Gauge*>, std::less<>> shown;
 };
 
 Metrics::Metrics() : state_(std::make_unique<State>()) {}
@@ -95,6 +96,21 @@ Histogram& Metrics::histogram(std::string_view name, std::string_view help, cons
     slot = std::make_unique<PrometheusHistogram>(family.Add(labels, buckets()));
   }
   return *slot;
+}
+
+void Metrics::show(std::string_view name, std::string_view help, const std::vector<std::pair<Labels, double>>& series) {
+  const std::lock_guard lock(state_->mutex);
+  auto& family = prometheus::BuildGauge().Name(full_name(name)).Help(std::string(help)).Register(state_->registry);
+  auto& former = state_->shown[std::string(name)];
+  std::map<Labels, prometheus::Gauge*> present;
+  for (const auto& [labels, value] : series) {
+    auto& gauge = family.Add(labels);  // the one there is, when there is one
+    gauge.Set(value);
+    present[labels] = &gauge;
+  }
+  for (const auto& [labels, gauge] : former)
+    if (!present.contains(labels)) family.Remove(gauge);
+  former = std::move(present);
 }
 
 std::string Metrics::text() const {

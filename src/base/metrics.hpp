@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace schakel {
 
@@ -41,6 +43,10 @@ class Metrics {
   Counter& counter(std::string_view name, std::string_view help, const Labels& = {});
   Gauge& gauge(std::string_view name, std::string_view help, const Labels& = {});
   Histogram& histogram(std::string_view name, std::string_view help, const Labels& = {});
+
+  // A family of gauges as a whole: series that are not listed disappear. For values that are looked up from time to time, such as days that
+  // a certificate has left. Such a name is not used with `gauge`.
+  void show(std::string_view name, std::string_view help, const std::vector<std::pair<Labels, double>>& series);
 
   // The text exposition format.
   std::string text() const;

@@ -11,12 +11,6 @@
 namespace schakel::server {
 namespace {
 
-LogLevel level_of(const std::string& name) {
-  if (name == "debug") return LogLevel::debug;
-  if (name == "warning") return LogLevel::warning;
-  return name == "error" ? LogLevel::error : LogLevel::info;
-}
-
 sigset_t block_signals() {
   sigset_t signals;
   ::sigemptyset(&signals);
@@ -59,7 +53,7 @@ Result<> serve(const std::string& config_path, config::Settings settings) {
   const auto signals = block_signals();
   forbid_core_dumps();
   const auto log =
-      make_log(level_of(settings.log.level), settings.log.format == "text" ? LogFormat::text : LogFormat::json, settings.node.name);
+      make_log(log_level_from(settings.log.level), settings.log.format == "text" ? LogFormat::text : LogFormat::json, settings.node.name);
   const SystemClock clock;
   SystemRandom random;
   Metrics metrics;

@@ -181,6 +181,34 @@ TEST(Metrics, TextHoldsEverySeries) {
   EXPECT_NE(text.find("schakel_db_commit_seconds_count 1"), std::string::npos);
 }
 
+// ADP-600: a certificate that is gone leaves no series behind.
+TEST(Metrics, AFamilyThatIsShownAsAWholeForgetsWhatIsNotListed) {
+  Metrics metrics;
+  metrics.show("certificate_expiry_seconds", "Left", {{{{"serial", "1"}}, 10}, {{{"serial", "2"}}, 20}});
+  metrics.show("certificate_expiry_seconds", "Left", {{{{"serial", "2"}}, 15}, {{{"serial", "3"}}, -5}});
+  const auto text = metrics.text();
+  EXPECT_EQ(text.find("serial=\"1\""), std::string::npos) << text;
+  EXPECT_NE(text.find("schakel_certificate_expiry_seconds{serial=\"2\"} 15"), std::string::npos) << text;
+  EXPECT_NE(text.find("schakel_certificate_expiry_seconds{serial=\"3\"} -5"), std::string::npos) << text;
+}
+
+TEST(Log, ItsLevelChangesWhileItRuns) {
+  testing::internal::CaptureStderr();
+  {
+    const auto log = make_log(LogLevel::info, LogFormat::json, "a");
+    log->debug("before");
+    log->set_level(log_level_from("debug"));
+    log->debug("between");
+    log->set_level(log_level_from("error"));
+    log->warning("after");
+  }
+  const auto lines = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(lines.find("before"), std::string::npos) << lines;
+  EXPECT_NE(lines.find("between"), std::string::npos) << lines;
+  EXPECT_EQ(lines.find("after"), std::string::npos) << lines;
+  EXPECT_EQ(log_level_from("nonsense"), LogLevel::info);
+}
+
 TEST(Log, LinesAreJsonAndEscaped) {
   testing::internal::CaptureStderr();
   {
