@@ -27,8 +27,9 @@ struct ContractSettings {
   bool tls_offloaded = false;                // CPA-060
   bool allow_loopback = false;               // CPA-052
   std::int64_t large_message_threshold = 20'971'520;
-  std::string replaces;            // id of the contract this one succeeds (cpa.md 3.5)
-  bool partner_installed = false;  // the partner confirmed installation
+  std::string replaces;               // id of the contract this one succeeds (cpa.md 3.5)
+  bool partner_installed = false;     // the partner confirmed installation
+  std::optional<Instant> valid_from;  // becomes active by itself then (ADP-304), while it is validated
 };
 Result<ContractSettings> parse_settings(std::string_view json);
 std::string to_json(const ContractSettings&);

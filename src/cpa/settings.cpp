@@ -49,6 +49,12 @@ Result<> read_setting(ContractSettings& out, const std::string& name, const json
     out.replaces = value.get<std::string>();
     return {};
   }
+  if (name == "validFrom") {
+    const auto parsed = value.is_string() ? parse_datetime(value.get<std::string>()) : Result<ParsedTime>(fail("time.invalid", ""));
+    if (!parsed || !parsed->has_zone) return bad_setting(name, "must be a time with its zone, for instance 2026-05-04T00:00:00Z");
+    out.valid_from = parsed->instant;
+    return {};
+  }
   return bad_setting(name, "is not known");
 }
 
@@ -66,17 +72,18 @@ Result<ContractSettings> parse_settings(std::string_view text) {
 }
 
 std::string to_json(const ContractSettings& settings) {
-  return json{{"authentication", settings.authentication == SenderAuthentication::exact ? "exact" : "oin"},
-              {"signatureCertificate", settings.signature_by_oin ? "oin" : "exact"},
-              {"canonicalization", settings.inclusive_c14n ? "inclusive" : "exclusive"},
-              {"strictRefToMessageId", settings.strict_ref_to_message_id},
-              {"dropBestEffortDuplicates", settings.drop_best_effort_duplicates},
-              {"tlsOffloaded", settings.tls_offloaded},
-              {"allowLoopback", settings.allow_loopback},
-              {"largeMessageThreshold", settings.large_message_threshold},
-              {"replaces", settings.replaces},
-              {"partnerInstalled", settings.partner_installed}}
-      .dump();
+  json out{{"authentication", settings.authentication == SenderAuthentication::exact ? "exact" : "oin"},
+           {"signatureCertificate", settings.signature_by_oin ? "oin" : "exact"},
+           {"canonicalization", settings.inclusive_c14n ? "inclusive" : "exclusive"},
+           {"strictRefToMessageId", settings.strict_ref_to_message_id},
+           {"dropBestEffortDuplicates", settings.drop_best_effort_duplicates},
+           {"tlsOffloaded", settings.tls_offloaded},
+           {"allowLoopback", settings.allow_loopback},
+           {"largeMessageThreshold", settings.large_message_threshold},
+           {"replaces", settings.replaces},
+           {"partnerInstalled", settings.partner_installed}};
+  if (settings.valid_from) out["validFrom"] = to_rfc3339(*settings.valid_from);
+  return out.dump();
 }
 
 }  // namespace schakel::cpa

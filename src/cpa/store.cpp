@@ -134,19 +134,51 @@ Result<LoadedDocument> load(sql::Transaction& tx, std::string_view tenant, const
   return LoadedDocument{std::move(contract), LoadOutcome::created};
 }
 
-Result<Contract> activate(sql::Transaction& tx, std::string_view tenant, std::string_view id, const JudgedDocument& judged,
-                          std::int64_t version, Instant now) {
-  SCHAKEL_TRY(auto contract, found(tx, tenant, id, version));
-  if (contract.state != ContractState::validated && contract.state != ContractState::suspended) return wrong_state(contract, "activated");
+namespace {
+
+// What a verdict made for activation must say, for the contract as it is stored.
+Result<> may_become_active(const Contract& contract, const JudgedDocument& judged, Instant when) {
   if (contract.digest != judged.digest) return fail("version.conflict", "the document was changed since it was judged");
   if (!judged.validation.agreement) return invalid(judged.validation);
-  if (now > judged.validation.agreement->end.instant) return fail("contract.expired", "the agreement has ended");
+  if (when > judged.validation.agreement->end.instant) return fail("contract.expired", "the agreement has ended");
   if (judged.validation.agreement->status == "proposed") return fail("state.conflict", "a proposed agreement cannot be active");
   if (judged.validation.refused()) {
     auto error = invalid(judged.validation);
     return fail("state.conflict", std::move(error.detail));
   }
+  return {};
+}
+
+}  // namespace
+
+Result<Contract> activate(sql::Transaction& tx, std::string_view tenant, std::string_view id, const JudgedDocument& judged,
+                          std::int64_t version, Instant now) {
+  SCHAKEL_TRY(auto contract, found(tx, tenant, id, version));
+  if (contract.state != ContractState::validated && contract.state != ContractState::suspended) return wrong_state(contract, "activated");
+  SCHAKEL_CHECK(may_become_active(contract, judged, now));
+  SCHAKEL_TRY(auto settings, parse_settings(contract.settings));
+  settings.valid_from.reset();
+  contract.settings = to_json(settings);
   return moved(tx, std::move(contract), ContractState::active, now);
+}
+
+Result<Contract> schedule(sql::Transaction& tx, std::string_view tenant, std::string_view id, const JudgedDocument& judged,
+                          Instant valid_from, std::int64_t version, Instant now) {
+  SCHAKEL_TRY(auto contract, found(tx, tenant, id, version));
+  if (contract.state != ContractState::validated) return wrong_state(contract, "scheduled");
+  SCHAKEL_CHECK(may_become_active(contract, judged, valid_from));
+  SCHAKEL_TRY(auto settings, parse_settings(contract.settings));
+  settings.valid_from = valid_from;
+  contract.settings = to_json(settings);
+  return moved(tx, std::move(contract), ContractState::validated, now);
+}
+
+Result<Contract> expire(sql::Transaction& tx, std::string_view tenant, std::string_view id, Instant now) {
+  SCHAKEL_TRY(auto contract, found(tx, tenant, id, 0));
+  if (contract.state != ContractState::active && contract.state != ContractState::suspended) return wrong_state(contract, "expired");
+  SCHAKEL_TRY(const auto agreement, parse(contract.document));
+  if (now <= agreement.end.instant) return fail("state.conflict", "the agreement has not ended");
+  return moved(tx, std::move(contract), ContractState::expired, now);
 }
 
 Result<Contract> suspend(sql::Transaction& tx, std::string_view tenant, std::string_view id, std::int64_t version, Instant now) {

@@ -42,6 +42,12 @@ Result<LoadedDocument> load(sql::Transaction&, std::string_view tenant, const Ju
 // `version`: the one the caller saw (ETag); 0: whatever it is.
 Result<exchange::Contract> activate(sql::Transaction&, std::string_view tenant, std::string_view id, const JudgedDocument& judged,
                                     std::int64_t version, Instant now);
+// Makes the contract become active by itself at `valid_from` (ADP-304). From validated. `judged`: as for `activate`, with the time of
+// validity as its time, so that what would be refused then is mostly refused now.
+Result<exchange::Contract> schedule(sql::Transaction&, std::string_view tenant, std::string_view id, const JudgedDocument& judged,
+                                    Instant valid_from, std::int64_t version, Instant now);
+// From active or suspended, when the End of the agreement has passed ("state.conflict" before). What CPA-056 allows after the End goes on.
+Result<exchange::Contract> expire(sql::Transaction&, std::string_view tenant, std::string_view id, Instant now);
 // From active: new traffic stops for a while (inbound 503).
 Result<exchange::Contract> suspend(sql::Transaction&, std::string_view tenant, std::string_view id, std::int64_t version, Instant now);
 // From any state but retired; for good. Retries, acknowledgements and duplicate tests finish (CPA-053).

@@ -106,6 +106,13 @@ Result<std::vector<Contract>> all_contracts(Transaction& tx, std::string_view ki
   return contracts_from(std::move(rows));
 }
 
+Result<std::vector<Contract>> contracts_in_state(Transaction& tx, std::string_view kind, ContractState state) {
+  SCHAKEL_TRY(Rows rows, tx.query("SELECT id, tenant, kind, state, name, digest, '', version, created_at, changed_at, retired_at, settings "
+                                  "FROM contracts WHERE kind = $1 AND state = $2 ORDER BY tenant, id",
+                                  {kind, to_string(state)}));
+  return contracts_from(std::move(rows));
+}
+
 Result<std::int64_t> contract_history_count(Transaction& tx, std::string_view tenant, std::string_view id) {
   SCHAKEL_TRY(const Rows rows, tx.query("SELECT count(*) FROM contract_history WHERE tenant = $1 AND contract = $2", {tenant, id}));
   return rows[0].integer(0);

@@ -455,4 +455,16 @@ Result<std::vector<std::pair<State, std::int64_t>>> count_by_state(Transaction& 
   return counts;
 }
 
+Result<std::vector<StateCount>> count_open_states(Transaction& tx) {
+  SCHAKEL_TRY(Rows rows,
+              tx.query("SELECT tenant, direction, state, count(*) FROM messages WHERE final_at IS NULL GROUP BY tenant, direction, state"));
+  std::vector<StateCount> counts;
+  for (Row& row : rows) {
+    const auto state = state_from(row.text(2));
+    if (!state) return fail("storage.failed", "a message has an unknown state");
+    counts.push_back({row.take(0), direction_from(row.text(1)), *state, row.integer(3)});
+  }
+  return counts;
+}
+
 }  // namespace schakel::exchange

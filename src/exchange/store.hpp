@@ -114,6 +114,7 @@ Result<> add_work(sql::Transaction&, const Work&);
 struct Claimer {
   std::string node;
   std::int64_t epoch = 0;
+  Duration lease = std::chrono::seconds(15);  // cluster.lease, the same on every node
 };
 // Claims due rows: at most `limit`, fairly over tenants and destinations, oldest due first. Of one destination at most `per_destination`
 // rows are held by this node at once (rows without a destination are local work and have no such cap). Of an open circuit nothing is
@@ -143,11 +144,12 @@ struct Circuit {
 Result<std::vector<Circuit>> circuits(sql::Transaction&);
 
 // --- node lease (adapter.md 3.11) --------------------------------------------------------------------------------------------------
-// A node renews every 5 s; one that did not for 15 s is dead and all that it held is free at once.
+// A node renews every 5 s; one that did not for a lease time (15 s unless cluster.lease says otherwise) is dead and all that it held is
+// free at once.
 inline constexpr std::chrono::seconds node_heartbeat{5};
 inline constexpr std::chrono::seconds node_lease{15};
 // Takes the lease of `node` with a new epoch; "node.nameInUse" when a live process has the name. Frees what dead nodes held.
-Result<Claimer> take_node_lease(sql::Transaction&, std::string_view node, Instant now);
+Result<Claimer> take_node_lease(sql::Transaction&, std::string_view node, Instant now, Duration lease = node_lease);
 // "node.leaseLost" when it was not renewed in time: end all attempts and take a new lease. Also frees what dead nodes held.
 Result<> renew_node_lease(sql::Transaction&, const Claimer&, Instant now);
 // "node.leaseLost" when the lease is not live: for a commit that must not be made by a node that was given up (fencing).
@@ -163,6 +165,23 @@ struct Node {
 };
 Result<std::vector<Node>> nodes(sql::Transaction&);
 
+// --- counts for metrics: each reads an index of what is open, never all messages
+// ----------------------------------------------------------
+struct StateCount {
+  std::string tenant;
+  Direction direction = Direction::inbound;
+  State state = State::received;
+  std::int64_t messages = 0;
+};
+Result<std::vector<StateCount>> count_open_states(sql::Transaction&);  // states that are not final
+struct DueCount {
+  std::string kind;
+  std::int64_t rows = 0;
+};
+Result<std::vector<DueCount>> count_due_work(sql::Transaction&, Instant now);  // unclaimed
+// Nodes with a live lease.
+Result<std::int64_t> count_live_nodes(sql::Transaction&, Instant now, Duration lease);
+
 // --- contracts, documents ------------------------------------------------------------------------------------------------------------
 // "storage.conflict" when the id, or the name within (tenant, kind), exists.
 Result<> insert_contract(sql::Transaction&, const Contract&);
@@ -174,6 +193,8 @@ Result<std::optional<Contract>> find_contract(sql::Transaction&, std::string_vie
 Result<std::optional<Contract>> find_contract_by_name(sql::Transaction&, std::string_view tenant, std::string_view kind,
                                                       std::string_view name);
 Result<std::vector<Contract>> all_contracts(sql::Transaction&, std::string_view kind);  // every tenant: for the index in memory
+// One state, every tenant, without documents.
+Result<std::vector<Contract>> contracts_in_state(sql::Transaction&, std::string_view kind, ContractState);
 Result<std::int64_t> contract_history_count(sql::Transaction&, std::string_view tenant, std::string_view id);
 
 // By (tenant, kind, key): a new row gets version 1, an existing one keeps its id and gets version + 1.

@@ -202,4 +202,11 @@ Result<std::vector<Circuit>> circuits(Transaction& tx) {
   return result;
 }
 
+Result<std::vector<DueCount>> count_due_work(Transaction& tx, Instant now) {
+  SCHAKEL_TRY(Rows rows, tx.query("SELECT kind, count(*) FROM work WHERE node IS NULL AND due <= $1 GROUP BY kind", {now}));
+  std::vector<DueCount> counts;
+  for (Row& row : rows) counts.push_back({row.take(0), row.integer(1)});
+  return counts;
+}
+
 }  // namespace schakel::exchange

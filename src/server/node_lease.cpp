@@ -66,9 +66,9 @@ struct NodeLease::State {
       if (former_is_dead) {
         SCHAKEL_TRY(const auto known, exchange::nodes(transaction));
         for (const auto& node : known)
-          if (node.name == options.node) SCHAKEL_CHECK(exchange::release_node_lease(transaction, {node.name, node.epoch}));
+          if (node.name == options.node) SCHAKEL_CHECK(exchange::release_node_lease(transaction, {.node = node.name, .epoch = node.epoch}));
       }
-      SCHAKEL_TRY(claimer, exchange::take_node_lease(transaction, options.node, clock.now()));
+      SCHAKEL_TRY(claimer, exchange::take_node_lease(transaction, options.node, clock.now(), options.lease));
       return {};
     };
   }

@@ -386,6 +386,20 @@ TEST(Authenticate, ByOinOrUnderAMandate) {
   EXPECT_EQ(reason({}, refused), "SEC.OIN.TEST");
 }
 
+// SEC-063: a SubOIN is an identity of its own; neither it nor the main OIN has the rights of the other, unless a mandate says so.
+TEST(Authenticate, ASubOinAndItsMainOinAreTwo) {
+  const std::string main = "00000001123456780000", sub = "00000001123456780001";
+  for (const auto& [party, caller] : {std::pair{main, sub}, std::pair{sub, main}}) {
+    auto loaded = contract("a");
+    loaded.agreement.parties[1].ids[0].value = party;
+    const Contracts without({}, {}, {}, {});
+    EXPECT_TRUE(without.authenticate(loaded, 1, peer(party), now, scope).allowed);
+    EXPECT_EQ(without.authenticate(loaded, 1, peer(caller), now, scope).reason, "SEC.OIN.GEEN_MANDAAT") << caller;
+    const Contracts with({}, {}, {}, {mandate(party, caller)});
+    EXPECT_TRUE(with.authenticate(loaded, 1, peer(caller), now, scope).allowed) << caller;
+  }
+}
+
 // CPA-059: the suffix of a PartyId is no part of the OIN.
 TEST(Authenticate, IgnoresTheEnvironmentSuffix) {
   auto loaded = contract("a");

@@ -86,6 +86,60 @@ class ContractStore : public DatabaseTest {
   Bytes example;
 };
 
+// ADP-304
+TEST_P(ContractStore, WaitsForItsMomentWhenItIsScheduled) {
+  const auto loaded = load(example);
+  ASSERT_TRUE(loaded);
+  const auto& id = loaded->contract.id;
+  const auto judged = judge(example, activating());
+  const auto schedule = [&](Instant when) {
+    return in_transaction<exchange::Contract>([&](sql::Transaction& tx) { return cpa::schedule(tx, "t", id, judged, when, 0, now); });
+  };
+  const auto beyond = judged.validation.agreement->end.instant + 1s;
+  EXPECT_EQ(schedule(beyond).error().code, "contract.expired");
+  const auto scheduled = schedule(now + 24h);
+  ASSERT_TRUE(scheduled) << scheduled.error().detail;
+  EXPECT_EQ(scheduled->state, ContractState::validated);
+  EXPECT_EQ(parse_settings(scheduled->settings)->valid_from, now + 24h);
+  const auto waiting = in_transaction<std::vector<exchange::Contract>>(
+      [](sql::Transaction& tx) { return exchange::contracts_in_state(tx, "cpa", ContractState::validated); });
+  ASSERT_EQ(waiting->size(), 1U);
+  EXPECT_EQ(waiting->front().id, id);
+  EXPECT_EQ(parse_settings(waiting->front().settings)->valid_from, now + 24h);
+  EXPECT_TRUE(waiting->front().document.empty()) << "thousands of contracts are looked at each minute";
+  const auto active = activate(id, example, 0, now + 24h);
+  ASSERT_TRUE(active) << active.error().detail;
+  EXPECT_FALSE(parse_settings(active->settings)->valid_from);
+  EXPECT_EQ(schedule(now + 48h).error().code, "state.conflict") << "it is active";
+}
+
+// ADP-304: the End is inclusive, to the millisecond (CPA-056).
+TEST_P(ContractStore, ExpiresAfterItsEndAndNotBefore) {
+  const auto loaded = load(example);
+  const auto& id = loaded->contract.id;
+  const auto end = parse(example)->end.instant;
+  const auto expire = [&](Instant when) {
+    return in_transaction<exchange::Contract>([&](sql::Transaction& tx) { return cpa::expire(tx, "t", id, when); });
+  };
+  EXPECT_EQ(expire(end + 1s).error().code, "state.conflict") << "it was never active";
+  ASSERT_TRUE(activate(id, example));
+  EXPECT_EQ(expire(end).error().code, "state.conflict");
+  const auto expired = expire(end + 1ms);
+  ASSERT_TRUE(expired) << expired.error().detail;
+  EXPECT_EQ(stored(id)->state, ContractState::expired);
+  EXPECT_EQ(expire(end + 1ms).error().code, "state.conflict");
+}
+
+TEST(ContractSettings, HoldTheMomentOfActivation) {
+  const auto settings = parse_settings(R"({"validFrom":"2027-01-01T00:00:00+01:00"})");
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(to_rfc3339(*settings->valid_from), "2026-12-31T23:00:00.000Z");
+  EXPECT_EQ(parse_settings(to_json(*settings))->valid_from, settings->valid_from);
+  EXPECT_EQ(to_json(ContractSettings{}).find("validFrom"), std::string::npos);
+  for (const char* wrong : {R"({"validFrom":"2027-01-01T00:00:00"})", R"({"validFrom":true})", R"({"validFrom":"soon"})"})
+    EXPECT_EQ(parse_settings(wrong).error().location, "/validFrom") << wrong;
+}
+
 // CPA-005: also with line ends, comments and a prefix of its own.
 TEST_P(ContractStore, KeepsTheOctetsAsTheyCame) {
   auto odd = replaced_all(replaced_all(example, "tns:", "cpa:"), "xmlns:tns", "xmlns:cpa");

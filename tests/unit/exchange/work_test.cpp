@@ -183,6 +183,39 @@ TEST_P(WorkTable, ANodeThatRenewsKeepsWhatItHolds) {
   EXPECT_EQ(code_of([&](auto& tx) { return finish_work(tx, node, w.id); }), "done");
 }
 
+// adapter.md 3.11.1: cluster.lease says when a node is dead, for its name and for what it holds.
+TEST_P(WorkTable, ALeaseLastsAsLongAsItsNodesWereTold) {
+  add({work("x")});
+  const Claimer patient = get([](auto& tx) { return take_node_lease(tx, "p", t0, 60s); });
+  ASSERT_THAT(get([&](auto& tx) { return claim_work(tx, patient, t0, 64, 8); }), SizeIs(1));
+  EXPECT_EQ(code_of([&](auto& tx) { return check_node_lease(tx, patient, t0 + 59s); }), "done");
+  EXPECT_EQ(code_of([&](auto& tx) { return renew_node_lease(tx, patient, t0 + 61s); }), "node.leaseLost");
+  EXPECT_EQ(code_of([](auto& tx) { return take_node_lease(tx, "p", t0 + 59s, 60s); }), "node.nameInUse");
+  const Claimer early = get([](auto& tx) { return take_node_lease(tx, "q", t0 + 59s, 60s); });
+  EXPECT_THAT(get([&](auto& tx) { return claim_work(tx, early, t0 + 59s, 64, 8); }), IsEmpty()) << "p may still live";
+  EXPECT_EQ(get([](auto& tx) { return count_live_nodes(tx, t0 + 59s, 60s); }), 3);
+  EXPECT_EQ(get([](auto& tx) { return count_live_nodes(tx, t0 + 59s, 15s); }), 1);
+  commit([&](auto& tx) { ASSERT_TRUE(renew_node_lease(tx, early, t0 + 61s)); });
+  EXPECT_THAT(get([&](auto& tx) { return claim_work(tx, early, t0 + 61s, 64, 8); }), SizeIs(1));
+}
+
+// adapter.md 2.8, work_due
+TEST_P(WorkTable, DueWorkIsCountedByKindWithoutWhatIsClaimedOrLater) {
+  add({work("x"), work("y")});
+  auto later = work("z");
+  later.due = t0 + 1h;
+  add({later});
+  const auto due = [&](Instant when) {
+    std::int64_t rows = 0;
+    for (const auto& count : get([&](auto& tx) { return count_due_work(tx, when); })) rows += count.rows;
+    return rows;
+  };
+  EXPECT_EQ(due(t0), 2);
+  EXPECT_EQ(due(t0 + 1h), 3);
+  ASSERT_THAT(claim(), SizeIs(2));
+  EXPECT_EQ(due(t0 + 1h), 1);
+}
+
 TEST_P(WorkTable, ANameHasOneProcessAndEachLifeItsOwnEpoch) {
   EXPECT_EQ(code_of([](auto& tx) { return take_node_lease(tx, "a", t0 + 14s); }), "node.nameInUse");
   const Claimer second = get([](auto& tx) { return take_node_lease(tx, "a", t0 + 16s); });

@@ -41,9 +41,22 @@ class NodeLeaseTest : public schakel::testing::DatabaseTest {
 TEST_P(NodeLeaseTest, ASecondProcessWithALiveNameIsRefused) {
   auto first = make(), second = make();
   ASSERT_TRUE(first.take(false));
+  first.start(io_.executor());
   EXPECT_EQ(second.take(false).error().code, "node.nameInUse");
   EXPECT_FALSE(second.claimer());
   EXPECT_TRUE(make("b").take(false));
+  first.stop();
+}
+
+// The lease of the configuration, not one of the store's own.
+TEST_P(NodeLeaseTest, TheNameOfADeadProcessIsFreeAfterTheConfiguredLease) {
+  auto killed = make(), next = make();
+  ASSERT_TRUE(killed.take(false));
+  const auto began = std::chrono::steady_clock::now();
+  ASSERT_TRUE(next.take(false));
+  const auto waited = std::chrono::steady_clock::now() - began;
+  EXPECT_GE(waited, 300ms);
+  EXPECT_LT(waited, 5s);
 }
 
 TEST_P(NodeLeaseTest, AReleasedNameIsFreeAtOnceUnderANewEpoch) {
