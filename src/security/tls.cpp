@@ -36,6 +36,7 @@ struct Side {
   std::vector<std::string> hosts;
   Bytes ticket_secret;
   const Clock* clock = nullptr;
+  bool web = false;  // TlsClient::make_web
 };
 
 // All contexts of one set of certificates; lives as long as any connection that began with it.
@@ -153,6 +154,45 @@ int verify_peer(X509_STORE_CTX* context, void* argument) {
   connection.verdict = std::move(verdict);
   connection.trust = side.trust;
   return accepted ? 1 : 0;
+}
+
+std::string_view reason_of_verify_error(int error) {
+  switch (error) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return "SEC.PKI.VERLOPEN";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return "SEC.PKI.NOG_NIET_GELDIG";
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+      return "SEC.TLS.HOSTNAAM";
+    case X509_V_ERR_INVALID_PURPOSE:
+      return "SEC.PKI.GEBRUIK";
+    default:
+      return "SEC.PKI.ONBEKENDE_CA";
+  }
+}
+
+// TlsClient::make_web: our own rules for what leads to our anchors, OpenSSL's with the system's CAs for the rest.
+int verify_web_peer(X509_STORE_CTX* context, void* argument) {
+  const auto& side = *static_cast<const Side*>(argument);
+  auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(context, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto& connection = connection_of(ssl);
+  if (side.trust != nullptr) {
+    const auto chain = presented(*side.trust, X509_STORE_CTX_get0_cert(context), X509_STORE_CTX_get0_untrusted(context));
+    auto verdict = chain ? judge(side, *chain) : Verdict{.reason = "SEC.PKI.ONBEKENDE_CA", .detail = {}, .path = {}, .policy = {}};
+    if (verdict.reason != "SEC.PKI.ONBEKENDE_CA") {
+      const bool accepted = verdict.ok();
+      if (!accepted) connection.fail_with(verdict.reason, verdict.detail);
+      X509_STORE_CTX_set_error(context, accepted ? X509_V_OK : verify_error_of(verdict.reason));
+      connection.verdict = std::move(verdict);
+      connection.trust = side.trust;
+      return accepted ? 1 : 0;
+    }
+  }
+  X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(context), seconds_of(side.clock->now()));
+  if (X509_verify_cert(context) == 1) return 1;
+  const int error = X509_STORE_CTX_get_error(context);
+  connection.fail_with(reason_of_verify_error(error), X509_verify_cert_error_string(error));
+  return 0;
 }
 
 std::string_view reason_of_error(unsigned long error, int alert) {
@@ -409,7 +449,7 @@ Result<> allow_resumption(Side& side) {
 
 Result<> send_anchor_names(Side& side) {
   STACK_OF(X509_NAME)* names = sk_X509_NAME_new_null();
-  if (side.settings.send_anchor_names) {
+  if (side.settings.send_anchor_names && side.trust != nullptr) {
     for (const auto& anchor : side.trust->anchors()) sk_X509_NAME_push(names, X509_NAME_dup(X509_get_subject_name(anchor.native())));
   }
   SSL_CTX_set_client_CA_list(side.context.get(), names);
@@ -433,7 +473,7 @@ Result<std::unique_ptr<Side>> make_side(const TlsSettings& settings, std::shared
   SCHAKEL_TRY(side->alpn, alpn_wire(settings.alpn));
   SSL_CTX_set_cert_verify_callback(context, verify_peer, side.get());
   // What our own chain needs, the peer's mostly needs too: its CRLs are fetched ahead (SEC-022).
-  if (side->key_pair != nullptr) {
+  if (side->key_pair != nullptr && side->trust != nullptr) {
     std::vector<Certificate> own{side->key_pair->certificate()};
     own.insert(own.end(), side->key_pair->chain().begin(), side->key_pair->chain().end());
     side->trust->learn(side->trust->verify_path_without_revocation(own, server ? Usage::tls_server : Usage::tls_client, clock.now()));
@@ -545,9 +585,9 @@ struct TlsServer::State {
 };
 
 Result<std::unique_ptr<Side>> TlsServer::State::make_identity(Identity identity) const {
-  if (identity.key_pair == nullptr || identity.trust == nullptr)
+  if (identity.key_pair == nullptr || (identity.trust == nullptr && settings.require_client_certificate))
     return fail("config.invalid", "TLS: an identity needs a certificate and a trust store");
-  if (identity.production != identity.trust->production())
+  if (identity.trust != nullptr && identity.production != identity.trust->production())
     return fail("config.invalid",
                 "TLS: " + identity.key_pair->certificate()->subject + " is served in another environment than its trust store (SEC-005)");
   SCHAKEL_TRY(auto side, make_side(settings, std::move(identity.key_pair), std::move(identity.trust), true, *clock));
@@ -560,7 +600,7 @@ Result<std::unique_ptr<Side>> TlsServer::State::make_identity(Identity identity)
   SCHAKEL_CHECK(send_anchor_names(*side));
   if (!side->alpn.empty()) SSL_CTX_set_alpn_select_cb(context, choose_protocol, side.get());
   if (settings.require_ems) SSL_CTX_set_client_hello_cb(context, require_extended_master_secret, nullptr);
-  if (settings.resumption)
+  if (settings.resumption && side->trust != nullptr)
     SCHAKEL_CHECK(allow_resumption(*side));
   else
     forbid_resumption(context);
@@ -574,7 +614,7 @@ Result<std::shared_ptr<const Generation>> TlsServer::State::make_generation(std:
   for (auto& identity : identities) {
     for (const auto& host : identity.hosts) {
       const Side* other = made->side_for(host);
-      if (other != nullptr && other->trust->production() != identity.production)
+      if (other != nullptr && other->trust != nullptr && other->trust->production() != identity.production)
         return fail("config.invalid", "TLS: host name " + host + " is served in two environments (SEC-005)");
     }
     SCHAKEL_TRY(auto side, make_identity(std::move(identity)));
@@ -624,6 +664,9 @@ std::shared_ptr<SSL_CTX> TlsServer::context() const {
 HandshakeResult TlsServer::result(SSL* ssl) const {
   return describe(ssl);
 }
+const std::string& TlsServer::own_sha256(SSL* ssl) const {
+  return side_of(ssl).key_pair->certificate()->sha256;
+}
 std::string TlsServer::failure_reason(SSL* ssl) const {
   return reason_for(ssl);
 }
@@ -633,8 +676,8 @@ std::string TlsServer::failure_detail(SSL* ssl) const {
 
 bool TlsServer::still_valid(const PeerIdentity& peer, std::span<const Certificate> path) const {
   const auto generation = state_->current();
-  const auto side =
-      std::ranges::find_if(generation->sides, [&](const auto& s) { return to_string(s->trust->profile()) == peer.environment; });
+  const auto side = std::ranges::find_if(generation->sides,
+                                         [&](const auto& s) { return s->trust && to_string(s->trust->profile()) == peer.environment; });
   if (side == generation->sides.end()) return false;  // its environment is no longer served here
   return state_->remembered.still_valid(*(*side)->trust, peer, path, Usage::tls_client, state_->clock->now());
 }
@@ -664,6 +707,28 @@ Result<std::shared_ptr<TlsClient>> TlsClient::make(TlsSettings settings, std::sh
   return client;
 }
 
+Result<std::shared_ptr<TlsClient>> TlsClient::make_web(TlsSettings settings, std::shared_ptr<const KeyPair> identity,
+                                                       std::shared_ptr<TrustStore> trust, std::string_view ca_pem, const Clock& clock) {
+  auto state = std::make_shared<State>();
+  SCHAKEL_TRY(state->side, make_side(settings, std::move(identity), std::move(trust), false, clock));
+  auto& side = *state->side;
+  side.web = true;
+  SSL_CTX* context = side.context.get();
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_cert_verify_callback(context, verify_web_peer, &side);
+  if (SSL_CTX_set_default_verify_paths(context) != 1) return context_error("the system's CA store");
+  if (!ca_pem.empty()) {
+    SCHAKEL_TRY(const auto further, Certificate::list_from_pem(ca_pem));
+    for (const auto& authority : further) X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority.native());
+  }
+  forbid_resumption(context);
+  if (!side.alpn.empty() && SSL_CTX_set_alpn_protos(context, octets(side.alpn), static_cast<unsigned>(side.alpn.size())) != 0)
+    return context_error("ALPN");
+  auto client = std::make_shared<TlsClient>();
+  client->state_ = std::move(state);
+  return client;
+}
+
 std::shared_ptr<SSL_CTX> TlsClient::context() const {
   return {state_, state_->side->context.get()};
 }
@@ -673,15 +738,42 @@ Result<> TlsClient::prepare(SSL* ssl, const std::string& host) const {
     return fail("SEC.TLS.HOSTNAAM", for_log(host) + " is no host name; an address cannot be authenticated (SEC-015)");
   if (SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(host.c_str())) != 1)
     return fail("SEC.TLS.FOUT", "the server name cannot be set: " + openssl_error());
+  if (state_->side->web) {
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (SSL_set1_host(ssl, host.c_str()) != 1) return fail("SEC.TLS.FOUT", "the server name cannot be set: " + openssl_error());
+  }
   return {};
 }
 
+namespace {
+
+// What is known of a server that the system's CAs vouch for: it has no OIN.
+Result<PeerIdentity> web_identity(SSL* ssl) {
+  X509* native = SSL_get0_peer_certificate(ssl);
+  if (native == nullptr) return fail("SEC.TLS.GEEN_CERT", "the server sent no certificate");
+  SCHAKEL_TRY(const auto certificate, Certificate::from_native(native));
+  PeerIdentity peer;
+  peer.refusal = "SEC.OIN.ONTBREEKT";
+  peer.subject = certificate->subject;
+  peer.sha256 = certificate->sha256;
+  peer.not_after = certificate->not_after;
+  return peer;
+}
+
+}  // namespace
+
 Result<HandshakeResult> TlsClient::check(SSL* ssl, const std::string& host, const std::string& expected_oin) const {
   auto result = describe(ssl);
+  if (state_->side->web && !result.peer) {
+    // OpenSSL has compared the name (`prepare`).
+    if (!expected_oin.empty()) return fail("SEC.OIN.ONTBREEKT", for_log(host) + " shows no certificate with an OIN");
+    SCHAKEL_TRY(result.peer, web_identity(ssl));
+    return result;
+  }
   if (!result.peer || result.peer_chain.empty()) return fail("SEC.TLS.GEEN_CERT", "the server's certificate was not examined");
   const auto& leaf = result.peer_chain.front();
   if (!names_host(leaf, host)) return fail("SEC.TLS.HOSTNAAM", leaf->subject + " has no dNSName " + for_log(host));
-  if (!result.peer->refusal.empty())
+  if (!result.peer->refusal.empty() && !state_->side->web)
     return fail(result.peer->refusal, "the certificate of " + for_log(host) + ", " + leaf->subject + ", has no usable OIN");
   if (!expected_oin.empty() && result.peer->oin != expected_oin)
     return fail("SEC.OIN.GEEN_MANDAAT", for_log(host) + " belongs to OIN " + result.peer->oin + ", not to " + for_log(expected_oin));
@@ -699,11 +791,13 @@ std::string TlsClient::failure_detail(SSL* ssl) const {
 
 bool TlsClient::still_valid(const PeerIdentity& peer, std::span<const Certificate> path) const {
   const auto& side = *state_->side;
+  if (side.web && path.empty()) return side.clock->now() <= peer.not_after;
   return state_->remembered.still_valid(*side.trust, peer, path, Usage::tls_server, side.clock->now());
 }
 
 std::string TlsClient::identity_sha256() const {
-  return state_->side->key_pair == nullptr ? std::string{} : state_->side->key_pair->certificate()->sha256;
+  const auto& side = *state_->side;
+  return (side.web ? "web " : "") + (side.key_pair == nullptr ? std::string{} : side.key_pair->certificate()->sha256);
 }
 
 }  // namespace schakel::security

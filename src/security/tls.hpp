@@ -56,7 +56,7 @@ class TlsServer {
   struct Identity {
     std::vector<std::string> hosts{};  // dNSNames served; empty: the default
     std::shared_ptr<const KeyPair> key_pair;
-    std::shared_ptr<TrustStore> trust;
+    std::shared_ptr<TrustStore> trust;  // may be empty when no client certificate is asked for
     bool production = false;
   };
   static Result<std::shared_ptr<TlsServer>> make(TlsSettings, std::vector<Identity>, const Clock&);
@@ -67,6 +67,8 @@ class TlsServer {
   std::shared_ptr<SSL_CTX> context() const;
   // After the handshake succeeded.
   HandshakeResult result(SSL*) const;
+  // Our own certificate on a connection: SHA-256, hex.
+  const std::string& own_sha256(SSL*) const;
   // Why a handshake failed: a SEC… reason for the audit log ("SEC.TLS.VERSIE", "SEC.PKI.INGETROKKEN", …).
   std::string failure_reason(SSL*) const;
   // The same as a sentence for the log; names the certificate, never a secret.
@@ -83,6 +85,11 @@ class TlsServer {
 // A client side: one identity, one trust profile.
 class TlsClient {
  public:
+  // For applications and tools of our own side, never for Digikoppeling peers (SEC-003): the system's CA store counts too. A server whose
+  // certificate leads to our anchors is judged by `trust` (CRLs included); any other by the system's CAs, with the rules of the public web
+  // for its name. `identity` and `trust` may be empty. `ca_pem`: further CAs. Errors: "config.invalid".
+  static Result<std::shared_ptr<TlsClient>> make_web(TlsSettings, std::shared_ptr<const KeyPair> identity,
+                                                     std::shared_ptr<TrustStore> trust, std::string_view ca_pem, const Clock&);
   static Result<std::shared_ptr<TlsClient>> make(TlsSettings, std::shared_ptr<const KeyPair> identity, std::shared_ptr<TrustStore>,
                                                  bool production, const Clock&);
 
@@ -95,7 +102,8 @@ class TlsClient {
   std::string failure_detail(SSL*) const;
   // As TlsServer::still_valid, of the server's certificate: before each request on a kept-alive connection.
   bool still_valid(const PeerIdentity&, std::span<const Certificate> path) const;
-  std::string identity_sha256() const;  // of our certificate: connections of different identities are never shared
+  // Of our certificate, with a mark for make_web: connections of different identities or demands are never shared.
+  std::string identity_sha256() const;
 
  private:
   struct State;

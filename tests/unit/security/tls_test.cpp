@@ -664,5 +664,92 @@ TEST(TlsServer, ReplacesItsCertificateWithoutDroppingAConnection) {
   EXPECT_TRUE(after.run().ok());
 }
 
+// SEC-037: of what both can, the server's first choice.
+TEST(TlsServer, ChoosesTheSuiteItself) {
+  const auto listener = server(gemeente().g4, pki().trust());
+  const auto first = raw_client(waterschap().g4);
+  ASSERT_EQ(SSL_CTX_set_ciphersuites(first.get(), "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384"), 1);
+  Pair newer(first, listener->context());
+  ASSERT_TRUE(newer.run().ok());
+  EXPECT_EQ(listener->result(newer.server()).cipher, "TLS_AES_256_GCM_SHA384");
+  const auto second = raw_client(waterschap().g4);
+  SSL_CTX_set_max_proto_version(second.get(), TLS1_2_VERSION);
+  ASSERT_EQ(SSL_CTX_set_cipher_list(second.get(), "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384"), 1);
+  Pair older(second, listener->context());
+  ASSERT_TRUE(older.run().ok());
+  EXPECT_EQ(listener->result(older.server()).cipher, "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384");
+}
+
+// Inner listeners may show a certificate of any CA to whoever comes.
+TEST(TlsServer, NeedsNoAnchorsWhenItAsksForNoCertificate) {
+  TlsSettings open;
+  open.require_client_certificate = false;
+  const auto listener = server(gemeente().g4, nullptr, open);
+  Pair pair(client(waterschap().g4, pki().trust())->context(), listener->context());
+  ASSERT_TRUE(pair.run().ok());
+  EXPECT_FALSE(listener->result(pair.server()).peer);
+  EXPECT_EQ(listener->own_sha256(pair.server()), gemeente().g4.certificate->sha256);
+  const auto strict = TlsServer::make({}, {{.key_pair = gemeente().g4.key_pair, .trust = nullptr}}, system_clock());
+  EXPECT_EQ(code_of(strict), "config.invalid");
+}
+
+// A server of the web with a certificate of this CA, and what make_web makes of it for `host`.
+std::string web_outcome(const test::OwnAuthority& authority, std::vector<std::string> hosts, const std::string& host,
+                        std::string_view ca_pem, const Clock& clock = system_clock()) {
+  const auto key = test::rsa(3072);
+  const auto leaf = authority.leaf({.hosts = std::move(hosts)}, key.get());
+  const auto caller = TlsClient::make_web({}, nullptr, pki().trust(), ca_pem, clock).value();
+  Pair pair(caller->context(), raw_peer(TLS_server_method(), {leaf}, key.get()));
+  if (!caller->prepare(pair.client(), host)) return "not prepared";
+  if (!pair.run().client_done) return caller->failure_reason(pair.client());
+  const auto checked = caller->check(pair.client(), host, "");
+  if (!checked) return checked.error().code;
+  return caller->still_valid(*checked->peer, checked->peer_chain) ? "accepted" : "ended";
+}
+
+// ADP-113: webhooks and our own tools; SEC-003 keeps partners out of this.
+TEST(TlsClient, OfTheWebTrustsFurtherCasAndTheRulesOfTheWeb) {
+  const test::OwnAuthority authority;
+  const auto ca = authority.certificate.pem();
+  EXPECT_EQ(web_outcome(authority, {"app.test"}, "app.test", ca), "accepted");
+  EXPECT_EQ(web_outcome(authority, {"*.intern.test"}, "app.intern.test", ca), "accepted");
+  EXPECT_EQ(web_outcome(authority, {"app.test"}, "other.test", ca), "SEC.TLS.HOSTNAAM");
+  EXPECT_EQ(web_outcome(authority, {"app.test"}, "app.test", ""), "SEC.PKI.ONBEKENDE_CA");
+  EXPECT_EQ(web_outcome(authority, {"app.test"}, "app.test", ca, test::FixedClock(test::start() + std::chrono::days(31))),
+            "SEC.PKI.VERLOPEN");
+  const auto caller = TlsClient::make_web({}, nullptr, nullptr, ca, system_clock()).value();
+  EXPECT_EQ(code_of(TlsClient::make_web({}, nullptr, nullptr, "no certificate", system_clock())), "SEC.PKI.ONLEESBAAR");
+  EXPECT_EQ(caller->identity_sha256(), "web ") << "never shared with a connection to a partner";
+}
+
+// SEC-003: the system's CAs count for applications only.
+TEST(TlsClient, OfAPartnerTrustsNoCaButTheAnchors) {
+  const test::OwnAuthority authority;
+  const auto key = test::rsa(3072);
+  const auto leaf = authority.leaf({.hosts = {"app.test"}}, key.get());
+  const auto caller = client(waterschap().g4, pki().trust());
+  Pair pair(caller->context(), raw_peer(TLS_server_method(), {leaf}, key.get()));
+  EXPECT_FALSE(pair.run().client_done);
+  EXPECT_EQ(caller->failure_reason(pair.client()), "SEC.PKI.ONBEKENDE_CA");
+}
+
+// What leads to our anchors is judged by our rules, CRLs included.
+TEST(TlsClient, OfTheWebJudgesOurOwnHierarchyInFull) {
+  test::Pki other;
+  const auto own = other.tls(stad, "Gemeente Voorbeeldstad", {"localhost"});
+  const auto outcome = [&] {
+    const auto caller = TlsClient::make_web({}, nullptr, other.trust(), {}, system_clock()).value();
+    TlsSettings open;
+    open.require_client_certificate = false;
+    Pair pair(caller->context(), server(own, other.trust(), open)->context());
+    EXPECT_TRUE(caller->prepare(pair.client(), "localhost"));
+    if (!pair.run().client_done) return caller->failure_reason(pair.client());
+    return code_of(caller->check(pair.client(), "localhost", ""));
+  };
+  EXPECT_EQ(outcome(), "accepted");
+  other.authority().revoke(own.certificate->serial, 1, test::start()).value();
+  EXPECT_EQ(outcome(), "SEC.PKI.INGETROKKEN");
+}
+
 }  // namespace
 }  // namespace schakel
