@@ -78,11 +78,17 @@ bool is_own_field(std::string_view name) {
   return false;
 }
 
-Result<std::string> request_head(const ClientRequest& request, const Url& url) {
+bool is_forwarded(const ClientRequest& request, const Url& url, const std::string& proxy) {
+  return request.proxy_forwards && !proxy.empty() && !url.is_tls() && !request.guard_address;
+}
+
+Result<std::string> request_head(const ClientRequest& request, const Url& url, bool forwarded) {
   if (!is_token(request.method)) return before("transport.invalid", "The method is not a token.");
   std::string head;
   head.reserve(512);
-  head.append(request.method).append(1, ' ').append(url.target).append(" HTTP/1.1\r\nHost: ").append(url.host_header()).append("\r\n");
+  head.append(request.method).append(1, ' ');
+  if (forwarded) head.append(url.scheme).append("://").append(url.host_header());
+  head.append(url.target).append(" HTTP/1.1\r\nHost: ").append(url.host_header()).append("\r\n");
   for (const auto& [name, value] : request.headers) {
     if (is_own_field(name)) continue;
     if (!is_token(name) || !is_field_value(value)) return before("transport.invalid", "The header " + for_log(name) + " is not valid.");
@@ -218,7 +224,7 @@ Awaitable<Outcome> exchange(Link& link, const ClientRequest& request, const std:
 std::string destination_of(const ClientRequest& request, const Url& url, const std::string& proxy) {
   std::string key = url.scheme + "://" + url.host + ":" + std::to_string(url.port);
   if (url.is_tls()) key += " " + request.tls->identity_sha256() + " " + request.expected_oin;
-  key += " via " + proxy;
+  key += (is_forwarded(request, url, proxy) ? " of " : " via ") + proxy;
   if (request.guard_address) {
     key += " guarded";
     for (const auto& network : request.allowed_networks) key += " " + network;
@@ -228,7 +234,8 @@ std::string destination_of(const ClientRequest& request, const Url& url, const s
 
 bool is_excepted(const std::vector<std::string>& no_proxy, const std::string& host) {
   return is_in_networks(host, no_proxy) || std::any_of(no_proxy.begin(), no_proxy.end(), [&](const std::string& entry) {
-           return entry == "*" || equals_ignoring_case(entry, host) || (entry.starts_with('.') && host.ends_with(to_lower(entry)));
+           const auto suffix = entry.starts_with("*.") ? entry.substr(1) : entry;
+           return entry == "*" || equals_ignoring_case(entry, host) || (suffix.starts_with('.') && host.ends_with(to_lower(suffix)));
          });
 }
 
@@ -397,6 +404,12 @@ Awaitable<Result<>> Client::State::reach(Link& link, const ClientRequest& reques
   } else {
     const auto through = parse_url(proxy);
     if (!through || through->is_tls()) co_return before("transport.invalid", "The address of the proxy is not valid.");
+    if (is_forwarded(request, url, proxy)) {
+      SCHAKEL_CO_TRY(const auto proxy_endpoints, co_await resolver.resolve(through->host, through->port, deadline));
+      SCHAKEL_CO_CHECK(co_await connect_to(link, proxy_endpoints, deadline));
+      opened.add();
+      co_return Result<>();
+    }
     Url target = url;
     if (request.guard_address) target.host = endpoints.front().address().to_string();
     target.port_written = true;
@@ -445,8 +458,8 @@ Awaitable<Result<ClientResponse>> Client::send(ClientRequest request) {
   auto url = parse_url(request.url);
   if (!url) co_return before("transport.invalid", url.error().detail);
   if (url->is_tls() && !request.tls) co_return before("transport.invalid", "A request over TLS needs an identity and anchors.");
-  SCHAKEL_CO_TRY(const auto head, request_head(request, *url));
   const auto proxy = state->proxy_for(request, *url);
+  SCHAKEL_CO_TRY(const auto head, request_head(request, *url, is_forwarded(request, *url, proxy)));
   const auto destination = destination_of(request, *url, proxy);
 
   // Both run on the connection's strand.

@@ -36,6 +36,9 @@ struct ClientRequest {
   bool guard_address = false;                   // ADP-108: refuse private and special addresses after resolution
   std::vector<std::string> allowed_networks{};  // exceptions to guard_address, CIDR
   std::optional<std::string> proxy{};           // instead of Options::proxy; "" for none
+  // Plain http through a proxy: asked of the proxy itself in absolute form (RFC 9112 3.2.2), not tunnelled. For public files such as CRLs:
+  // proxies often tunnel to port 443 only. Not with guard_address.
+  bool proxy_forwards = false;
 };
 
 struct ClientResponse {
@@ -57,7 +60,7 @@ class Client {
     std::chrono::milliseconds idle_timeout{50'000};  // below the keep-alive time of common servers, our own included
     std::chrono::seconds connection_age_max{3600};
     std::string proxy{};                  // ADP-908: "http://host:port", reached with CONNECT; empty: none
-    std::vector<std::string> no_proxy{};  // hosts, ".suffixes", networks
+    std::vector<std::string> no_proxy{};  // hosts, ".suffixes" (also "*.suffix"), networks
   };
   Client(asio::any_io_executor, Options, const Clock&, Log&, Metrics&);
   ~Client();  // closes idle connections; running requests go on

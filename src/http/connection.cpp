@@ -178,6 +178,12 @@ void Connection::check_revocation() {
   if (idle_) stream_->close();
 }
 
+void Connection::end_if_made_with(const std::string& own_certificate_sha256) {
+  if (stream_->ssl() == nullptr || listener_->options.tls->own_sha256(stream_->ssl()) != own_certificate_sha256) return;
+  ending_ = true;
+  if (idle_) stream_->close();
+}
+
 void Connection::report(std::string_view reason, std::string_view detail) {
   SecurityEvent event;
   event.reason = reason;
@@ -257,7 +263,7 @@ Result<> Connection::accept_host(std::string_view host) {
   const auto& hosts = listener_->options.hosts;
   if (hosts.empty() || (!served_host_.empty() && equals_ignoring_case(host, served_host_))) return {};
   const bool is_ours = std::any_of(hosts.begin(), hosts.end(), [&](const auto& own) { return equals_ignoring_case(own, host); });
-  if (stream_->ssl() == nullptr) {
+  if (stream_->ssl() == nullptr || listener_->options.offload) {  // behind a proxy the certificate names us as the proxy knows us
     if (!is_ours) return fail("request.invalid", "This host is not served here.");
   } else {
     X509* certificate = SSL_get_certificate(stream_->ssl());
@@ -281,6 +287,7 @@ Result<> Connection::accept_head(Exchange& exchange, BytesView bytes) {
   request.content_length = head.content_length;
   take_headers(exchange, head.fields);
   if (const auto id = request.headers.find("X-Request-Id"); id && is_request_id(*id)) request.request_id = *id;
+  if (listener_->options.offload) request.sni = to_lower(head.host);
   SCHAKEL_CHECK(accept_host(head.host));
   SCHAKEL_TRY(auto target, parse_target(head.target));
   request.path = std::move(target.path);
@@ -303,7 +310,7 @@ Result<> Connection::take_identity(Exchange& exchange) {
       return fail("SEC.TLS.GEEN_CERT", "The connection does not come from a configured proxy.");
   }
   SCHAKEL_TRY(const auto certificate, offloaded_certificate(exchange.certificate_headers));
-  SCHAKEL_TRY(exchange.offloaded, options.verify_offloaded(certificate));
+  SCHAKEL_TRY(exchange.offloaded, options.verify_offloaded(certificate, exchange.request.sni));
   exchange.request.peer = &*exchange.offloaded;
   return {};
 }
@@ -458,7 +465,7 @@ Awaitable<bool> drain(IncomingBody& body) {
 }  // namespace
 
 Awaitable<bool> Connection::finish(Exchange& exchange, IncomingBody& body, Response response) {
-  bool close = !exchange.keep_alive || response.close || listener_->draining || revoked_ || is_too_old();
+  bool close = !exchange.keep_alive || response.close || listener_->draining || revoked_ || ending_ || is_too_old();
   if (!body.failure().empty()) {
     const bool is_slow = body.failure() == "http.bodyTimeout";
     if (is_slow || body.failure() == "http.bodyInvalid") {

@@ -57,9 +57,10 @@ class Connection {
 
   // Until the connection ends.
   Awaitable<> run();
-  // Both on the connection's strand.
+  // On the connection's strand.
   void abort();
-  void check_revocation();  // SEC-028
+  void check_revocation();                                           // SEC-028
+  void end_if_made_with(const std::string& own_certificate_sha256);  // SEC-078
 
  private:
   struct Exchange;  // one request and what is known about it
@@ -92,6 +93,7 @@ class Connection {
   bool first_ = true;
   bool idle_ = false;
   bool revoked_ = false;
+  bool ending_ = false;  // no request after the one that runs
 };
 
 }  // namespace schakel::http

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <unordered_map>
 
+#include "http/address.hpp"
 #include "http/connection.hpp"
 #include "http/run.hpp"
 
@@ -72,11 +73,11 @@ class Registry {
     closed_ = true;
   }
   // Runs `action` for every connection, on its strand.
-  void for_each(void (Connection::*action)()) const {
+  void for_each(const std::function<void(Connection&)>& action) const {
     const std::lock_guard lock(mutex_);
     for (const auto& [key, entry] : connections_) {
       asio::post(entry.strand, [weak = entry.connection, action] {
-        if (const auto connection = weak.lock()) (connection.get()->*action)();
+        if (const auto connection = weak.lock()) action(*connection);
       });
     }
   }
@@ -150,6 +151,14 @@ void Server::State::open(tcp::socket socket, asio::any_io_executor connection_st
   const auto remote = socket.remote_endpoint(problem);
   if (problem) return;
   const std::string address = text_of(remote.address());
+  if (const auto& allowed = listener->options.allowed_networks; !allowed.empty() && !is_in_networks(address, allowed)) {
+    listener->metrics.count_refused_connection("network");
+    SecurityEvent event;
+    event.reason = "SEC.HTTP.NETWERK";
+    event.address = address;
+    event.detail = "The address is in none of the allowed networks.";
+    return listener->report(std::move(event));
+  }
   if (const auto reason = registry.admit(address)) {
     listener->metrics.count_refused_connection(*reason);
     return;
@@ -188,7 +197,7 @@ Awaitable<> Server::State::check_revocations() {
     revocation_timer.expires_after(listener->options.revocation_check_interval);
     const auto [problem] = co_await revocation_timer.async_wait(use_tuple);
     if (problem) break;
-    registry.for_each(&Connection::check_revocation);
+    registry.for_each([](Connection& connection) { connection.check_revocation(); });
   }
 }
 
@@ -229,10 +238,14 @@ std::size_t Server::connections() const {
   return state_->registry.size();
 }
 
+void Server::end_connections_of(const std::string& own_certificate_sha256) {
+  state_->registry.for_each([own_certificate_sha256](Connection& connection) { connection.end_if_made_with(own_certificate_sha256); });
+}
+
 void Server::close() {
   stop_accepting();
   state_->registry.refuse_new();
-  state_->registry.for_each(&Connection::abort);
+  state_->registry.for_each([](Connection& connection) { connection.abort(); });
 }
 
 }  // namespace schakel::http

@@ -52,11 +52,13 @@ struct ListenerOptions {
   std::size_t body_bytes_max = limits::ebms_request_bytes_max;  // 413 above it
   std::chrono::seconds connection_age_max{3600};                // SEC-038
   bool offload = false;                                         // SEC-051: the client certificate comes in a header
-  // Verifies what the proxy passed; needed on an offload listener. An error answers 403, as does its absence.
-  std::function<Result<security::PeerIdentity>(const OffloadedCertificate&)> verify_offloaded;
+  // Verifies what the proxy passed; needed on an offload listener. An error answers 403, as does its absence. `host`: of the request, in
+  // lower case; it stands in for the TLS server name, also in Request::sni.
+  std::function<Result<security::PeerIdentity>(const OffloadedCertificate&, std::string_view host)> verify_offloaded;
   // On a TLS offload listener: SHA-256 (lower-case hex) of the proxies' own certificates. A plain one binds to loopback only.
   std::vector<std::string> proxy_certificates;
-  bool problem_bodies = false;  // own refusals carry application/problem+json: listeners that serve only our own APIs
+  std::vector<std::string> allowed_networks;  // SEC-066: addresses that may connect, CIDR; empty: all
+  bool problem_bodies = false;                // own refusals carry application/problem+json: listeners that serve only our own APIs
   // Allow of the 405 that TRACE and CONNECT get here, before any handler: what the resources of this listener take (EB-003).
   std::string allowed_methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
   // Called on I/O threads; must not block.
@@ -92,6 +94,9 @@ class Server {
   void stop_accepting();        // drain: no new connection; running requests are answered with Connection: close
   std::size_t requests_in_flight() const;
   std::size_t connections() const;
+  // Ends the connections that were made with this certificate of ours (SHA-256, hex): idle ones now, others after the answer that they wait
+  // for (SEC-078).
+  void end_connections_of(const std::string& own_certificate_sha256);
   void close();  // ends every connection
 
  private:

@@ -327,6 +327,29 @@ TEST_F(ClientTest, a_proxy_is_asked_to_connect_but_not_for_excepted_hosts) {
   EXPECT_EQ(proxy.connections(), 1);
 }
 
+// ADP-908: adapter.md 2.12 writes suffixes with a star.
+TEST_F(ClientTest, a_suffix_may_be_written_with_a_star) {
+  ScriptedServer proxy(answers("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"));
+  client({.proxy = "http://127.0.0.1:" + std::to_string(proxy.port()), .no_proxy = {"*.localhost"}});
+  EXPECT_EQ(failure_of({.url = "http://partner.test/"}), "transport.proxy before");
+  EXPECT_EQ(proxy.connections(), 1);
+  const auto direct = failure_of({.url = "http://app.localhost:1/"});
+  EXPECT_NE(direct, "transport.proxy before");
+  EXPECT_EQ(proxy.connections(), 1) << "not asked of the proxy";
+}
+
+// SEC-024: a proxy that tunnels to port 443 only still gives CRLs.
+TEST_F(ClientTest, a_public_file_is_asked_of_the_proxy_itself) {
+  std::promise<std::string> asked;
+  ScriptedServer proxy([&](auto& socket) {
+    asked.set_value(ScriptedServer::read_head(socket));
+    ScriptedServer::write(socket, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\ncrl");
+  });
+  const auto via = "http://127.0.0.1:" + std::to_string(proxy.port());
+  EXPECT_EQ(send({.method = "GET", .url = "http://crl.test:8080/x.crl", .proxy = via, .proxy_forwards = true})->body, "crl");
+  EXPECT_THAT(asked.get_future().get(), StartsWith("GET http://crl.test:8080/x.crl HTTP/1.1\r\nHost: crl.test:8080\r\n"));
+}
+
 // ADP-908
 TEST_F(ClientTest, a_proxy_that_refuses_is_before) {
   ScriptedServer proxy(answers("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"));

@@ -524,7 +524,7 @@ class OffloadTest : public ServerTest {
   ListenerOptions offload() {
     auto chosen = options();
     chosen.offload = true;
-    chosen.verify_offloaded = [](const OffloadedCertificate& certificate) -> Result<security::PeerIdentity> {
+    chosen.verify_offloaded = [](const OffloadedCertificate& certificate, std::string_view) -> Result<security::PeerIdentity> {
       if (certificate.der != "Leaf") return fail("SEC.PKI.INGETROKKEN", "revoked");
       security::PeerIdentity peer;
       peer.oin = "00000099000000002000";
@@ -564,6 +564,34 @@ TEST_F(OffloadTest, one_request_never_has_the_identity_of_another_on_the_same_co
   raw.send("GET / HTTP/1.1\r\nHost: a\r\nClient-Cert: :TGVhZg==:\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_EQ(status_of_response(raw.receive_response()), 200U);
   EXPECT_EQ(status_of_response(raw.receive_response()), 403U);
+}
+
+// SEC-005: the Host name stands in for the server name that the proxy saw.
+TEST_F(OffloadTest, the_host_of_the_request_says_whose_it_is) {
+  auto chosen = offload();
+  std::string asked;
+  chosen.verify_offloaded = [&](const OffloadedCertificate&, std::string_view host) -> Result<security::PeerIdentity> {
+    asked = host;
+    return security::PeerIdentity{};
+  };
+  RawClient raw(serve(std::move(chosen), [](Request& request) -> Awaitable<Response> { co_return text(200, request.sni); }));
+  raw.send("GET / HTTP/1.1\r\nHost: Stad.Test:443\r\nClient-Cert: :TGVhZg==:\r\n\r\n");
+  EXPECT_TRUE(raw.receive_response().ends_with("\r\n\r\nstad.test"));
+  EXPECT_EQ(asked, "stad.test");
+}
+
+// SEC-066
+TEST_F(ServerTest, an_address_outside_the_allowed_networks_gets_no_connection) {
+  auto chosen = options();
+  chosen.allowed_networks = {"10.0.0.0/8"};
+  RawClient outside(serve(chosen, echo));
+  outside.send(get);
+  EXPECT_TRUE(outside.is_closed());
+  EXPECT_THAT(events.reasons(), ElementsAre("SEC.HTTP.NETWERK"));
+  chosen.allowed_networks = {"10.0.0.0/8", "127.0.0.0/8"};
+  RawClient inside(serve(chosen, echo));
+  inside.send(get);
+  EXPECT_EQ(status_of_response(inside.receive_response()), 200U);
 }
 
 TEST_F(OffloadTest, a_listener_that_anybody_can_reach_does_not_start) {

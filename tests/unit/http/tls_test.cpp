@@ -296,7 +296,7 @@ TEST_F(TlsTest, an_offload_header_counts_only_from_the_configured_proxy) {
   const auto proxy = partner_certificate();
   auto chosen = options();
   chosen.offload = true;
-  chosen.verify_offloaded = [](const OffloadedCertificate&) -> Result<security::PeerIdentity> {
+  chosen.verify_offloaded = [](const OffloadedCertificate&, std::string_view) -> Result<security::PeerIdentity> {
     security::PeerIdentity peer;
     peer.oin = "00000099000000009000";
     return peer;
@@ -388,6 +388,35 @@ TEST_F(TlsTest, a_thousand_idle_connections_cost_less_than_100_mib) {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   EXPECT_LT(grown, 100U << 20);
 #endif
+}
+
+// SEC-078: connections of the old certificate end; a request that runs gets its answer.
+TEST_F(TlsTest, connections_of_a_certificate_of_ours_can_be_ended) {
+  std::promise<void> may_go_on;
+  auto gate = may_go_on.get_future().share();
+  std::atomic<bool> waits = false;
+  const auto port = serve_tls([&, gate](Request& request) -> Awaitable<Response> {
+    if (request.path == "/slow") {
+      waits = true;
+      while (gate.wait_for(0s) != std::future_status::ready) co_await http::sleep(5ms);
+    }
+    co_return text(200, "answered");
+  });
+  const auto partner = tls_client(partner_certificate());
+  EXPECT_TRUE(send({.url = at(port), .tls = partner}));
+  ASSERT_EQ(server->connections(), 1U);
+  server->end_connections_of(partner_certificate().certificate->sha256);
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(server->connections(), 1U) << "made with another certificate of ours";
+  auto slow = std::async(std::launch::async, [&] { return send({.url = at(port, "/slow"), .tls = tls_client(own_certificate())}); });
+  ASSERT_TRUE(soon([&] { return waits.load(); }));
+  server->end_connections_of(own_certificate().certificate->sha256);
+  EXPECT_TRUE(soon([&] { return server->connections() == 1U; })) << "the idle one ends at once";
+  may_go_on.set_value();
+  const auto answer = slow.get();
+  ASSERT_TRUE(answer) << answer.error().detail;
+  EXPECT_EQ(answer->headers.find("Connection"), "close");
+  EXPECT_TRUE(soon([&] { return server->connections() == 0U; }));
 }
 
 }  // namespace
