@@ -104,6 +104,13 @@ void add_listener(std::vector<Rule>& rules, const ListenerDefault& listener) {
   rules.push_back({prefix + "offload", Kind::boolean, "false", member(&Listener::offload)});
   rules.push_back({prefix + "proxy-certificate", Kind::text, "", member(&Listener::proxy_certificate)});
   rules.push_back({prefix + "allowed-networks", Kind::list, "", member(&Listener::allowed_networks)});
+  if (name != "internal" && name != "admin") return;
+  rules.push_back({prefix + "tls", Kind::text, "none", member(&Listener::tls), {"none", "oneSided", "twoSided"}});
+  rules.push_back({prefix + "certificate", Kind::text, "", member(&Listener::certificate)});
+  rules.push_back({prefix + "key", Kind::text, "", member(&Listener::key)});
+  rules.push_back({prefix + "passphrase", Kind::secret, "", [name](Settings& settings, const Value& value) {
+                     settings.listeners[name].passphrase.reference = std::get<std::string>(value);
+                   }});
 }
 
 void add_core(std::vector<Rule>& rules) {
@@ -486,6 +493,8 @@ std::optional<std::string> wrong_form(const Rule& rule, const Value& value) {
   if (!text) return std::nullopt;
   if (rule.key.starts_with("listeners.") && rule.key.ends_with(".bind") && !split_address(*text))
     return "expected address:port, for instance \"127.0.0.1:10443\"";
+  const bool is_proxy = rule.key == "http-client.proxy" || rule.key == "crl.proxy";
+  if (is_proxy && !text->empty() && !text->starts_with("http://")) return "expected an address that begins with http://";
   if (rule.key == "node.name" && !is_node_name(*text)) return "expected 1 to 32 of a-z, 0-9 and -";
   if (rule.key == "ebms.path" && !is_url_path(*text)) return "expected a path that begins with /, for instance \"/ebms\"";
   return std::nullopt;
@@ -568,6 +577,7 @@ class Check {
     }
     settings.database.url = absolute(settings.database.url);
     settings.storage.master_key.reference = absolute(settings.storage.master_key.reference);
+    for (auto& [name, listener] : settings.listeners) listener.passphrase.reference = absolute(listener.passphrase.reference);
     return std::move(checked_);
   }
 
@@ -697,8 +707,24 @@ class Check {
       checked_.faults.push_back(
           fault("ebms.insecure-transport: only in the environment test (EB-001)", source_of("ebms.insecure-transport")));
     one_address_per_trust();
+    for (const auto& [name, listener] : settings.listeners) one_listener(listener);
     if (settings.storage.payloads != "database")
       checked_.faults.push_back(fault("storage.payloads: this release keeps payloads in the database only", source_of("storage.payloads")));
+  }
+
+  void one_listener(const Listener& listener) {
+    const auto wrong = [&](std::string_view key, const std::string& why) {
+      const auto full = "listeners." + listener.name + "." + std::string(key);
+      checked_.faults.push_back(fault(full + ": " + why, source_of(full)));
+    };
+    if (listener.offload && listener.name != "external") wrong("offload", "only the external listener knows its peers by certificate");
+    // SEC-051: who can reach a listener that believes a header decides who can be anybody.
+    const bool is_loopback = listener.address.starts_with("127.") || listener.address == "::1";
+    if (listener.offload && !is_loopback && listener.proxy_certificate.empty())
+      wrong("offload", "needs a bind address of loopback, or proxy-certificate (SEC-051)");
+    if (!listener.offload && !listener.proxy_certificate.empty()) wrong("proxy-certificate", "has no meaning without offload");
+    if (listener.certificate.empty() != listener.key.empty()) wrong("key", "certificate and key are given together");
+    if (listener.tls == "none" && !listener.certificate.empty()) wrong("certificate", "has no meaning while tls is \"none\"");
   }
 
   // README section 12: a listener without client certificates never shares address and port with one that requires them.

@@ -31,9 +31,13 @@ struct Listener {
   unsigned short port = 0;
   std::vector<std::string> hosts;
   bool enabled = true;
-  bool offload = false;
-  std::string proxy_certificate;
+  bool offload = false;           // SEC-051: a proxy in front ends TLS and passes the client certificate in a header
+  std::string proxy_certificate;  // PEM file with the certificates of that proxy; empty: it connects over loopback without TLS
   std::vector<std::string> allowed_networks;
+  // internal and admin only. none: plain HTTP; oneSided: TLS; twoSided: TLS that asks for a certificate of our anchors.
+  std::string tls = "none";
+  std::string certificate, key;  // their own, from any CA; empty: the tenants' certificates for tls-server
+  Secret passphrase;
 };
 
 // What this program uses today. Keys of facilities that are not built yet are known and checked, but have no member here.

@@ -216,5 +216,37 @@ TEST(Config, AFileThatCannotBeReadIsOneFault) {
   EXPECT_THAT(only_fault(check_file("/absent/schakel.toml", {})), HasSubstr("/absent/schakel.toml the configuration file"));
 }
 
+// SEC-051: a listener that believes a header is reached by the proxy alone.
+TEST(Config, AnOffloadListenerIsOnLoopbackOrNamesItsProxy) {
+  const std::string offload = "[listeners.external]\noffload = true\n";
+  EXPECT_THAT(only_fault(checked(offload)), HasSubstr("schakel.toml:2 listeners.external.offload: needs a bind address of loopback"));
+  for (const char* bind : {"bind = \"127.0.0.1:10443\"", "bind = \"[::1]:10443\"", "proxy-certificate = \"proxy.pem\""})
+    EXPECT_THAT(checked(offload + bind).faults, IsEmpty()) << bind;
+  EXPECT_THAT(only_fault(checked("[listeners.internal]\noffload = true")), HasSubstr("only the external listener"));
+  EXPECT_THAT(only_fault(checked("[listeners.external]\nproxy-certificate = \"proxy.pem\"")), HasSubstr("no meaning without offload"));
+}
+
+// README section 12: TLS "by setting" on the inner listeners.
+TEST(Config, TheInnerListenersMaySpeakTls) {
+  const auto result = checked(
+      "[listeners.admin]\ntls = \"twoSided\"\ncertificate = \"admin.pem\"\nkey = \"admin.key\"\n"
+      "passphrase = \"file:admin.pass\"");
+  EXPECT_THAT(result.faults, IsEmpty());
+  EXPECT_EQ(result.settings.listeners.at("admin").tls, "twoSided");
+  EXPECT_EQ(result.settings.listeners.at("admin").passphrase.reference, "file:/etc/schakel/admin.pass");
+  EXPECT_EQ(result.settings.listeners.at("internal").tls, "none");
+  EXPECT_THAT(only_fault(checked("[listeners.admin]\ntls = \"oneSided\"\ncertificate = \"admin.pem\"")), HasSubstr("given together"));
+  EXPECT_THAT(only_fault(checked("[listeners.admin]\ncertificate = \"a.pem\"\nkey = \"a.key\"")), HasSubstr("while tls is \"none\""));
+  EXPECT_THAT(only_fault(checked("[listeners.admin]\ntls = \"sometimes\"")), HasSubstr("allowed: none, oneSided, twoSided"));
+  // SEC-001: the external listener has no such choice.
+  EXPECT_THAT(only_fault(checked("[listeners.external]\ntls = \"oneSided\"")), HasSubstr("unknown key"));
+}
+
+TEST(Config, AProxyIsReachedOverHttp) {
+  EXPECT_THAT(only_fault(checked("[http-client]\nproxy = \"proxy.intern:3128\"")), HasSubstr("begins with http://"));
+  EXPECT_THAT(only_fault(checked("[crl]\nproxy = \"https://proxy.intern\"")), HasSubstr("begins with http://"));
+  EXPECT_THAT(checked("[crl]\nproxy = \"http://proxy.intern:3128\"").faults, IsEmpty());
+}
+
 }  // namespace
 }  // namespace schakel::config
