@@ -356,6 +356,11 @@ const std::vector<Route>& Api::routes() const {
   return state_->router.routes();
 }
 
+Awaitable<Result<>> Api::activate_scheduled(std::string tenant, std::string contract_id) {
+  const auto state = state_;
+  co_return co_await api::activate_scheduled(state->office, std::move(tenant), std::move(contract_id));
+}
+
 void Api::reload_keys() {
   const std::lock_guard lock(state_->mutex);
   state_->keys_stale = true;

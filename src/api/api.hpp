@@ -62,6 +62,9 @@ struct Dependencies {
   // What only the composition root knows, as the JSON to show. Absent: an empty list.
   std::function<OrderedJson(std::string_view tenant)> certificates = {}, trust_anchors = {}, crls = {};
   std::function<OrderedJson()> settings = {};
+  // SEC-078: what follows when the key of this own certificate (SHA-256) is taken out of use: `publicKeySha256`, `successors`, `report`.
+  // Errors: "notFound", "state.conflict". Absent: every certificate is unknown.
+  std::function<http::Awaitable<Result<OrderedJson>>(std::string tenant, std::string certificate)> emergency_plan = {};
   // Called after a commit that changed the configuration, so that caches need not wait for their poll.
   std::function<void()> configuration_changed = {};
 };
@@ -79,6 +82,8 @@ class Api {
   http::Handler admin();
   http::Handler internal();
   const std::vector<Route>& routes() const;
+  // Activates a contract at the time that was set for it (ADP-304); for the owner's periodic work.
+  http::Awaitable<Result<>> activate_scheduled(std::string tenant, std::string contract_id);
   // Forgets the snapshot of keys, so that the next request reads them anew.
   void reload_keys();
 

@@ -128,12 +128,12 @@ std::vector<cpa::PartyId> own_ids(const Office& office, const std::string& tenan
 }
 
 cpa::JudgedDocument judge_document(const Office& office, const std::string& tenant, Bytes document, const cpa::ContractSettings& settings,
-                                   bool activating) {
+                                   bool activating, std::optional<Instant> when = std::nullopt) {
   cpa::ValidationOptions options;
   const bool production = office.environment_of(tenant) == "production";
   options.mode = production ? cpa::Mode::production : cpa::Mode::test;
   options.production_environment = production;
-  options.now = office.now();
+  options.now = when.value_or(office.now());
   options.activating = activating;
   options.tls_offloaded = settings.tls_offloaded;
   options.allow_loopback = settings.allow_loopback && !production;
@@ -211,8 +211,11 @@ Answer<> check_protection(const Office& office, const Contract& contract, const 
 
 // The document is judged anew, outside the transaction, and only the contract that was judged becomes active.
 http::Awaitable<Answer<Response>> activate(const Office& office, Visit& visit, Faults faults) {
-  Members(visit.json, "", faults).end();
+  Members members(visit.json, "", faults);
+  auto valid_from = members.instant("validFrom");
+  members.end();
   if (auto verdict = judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
+  if (valid_from && *valid_from <= office.now()) valid_from.reset();  // that is now
   std::optional<Contract> contract;
   auto read = co_await in_unit(office.dependencies.database, Access::read, [&](sql::Transaction& tx) -> Answer<Response> {
     SCHAKEL_TRY(contract, found(tx, visit));
@@ -222,11 +225,12 @@ http::Awaitable<Answer<Response>> activate(const Office& office, Visit& visit, F
   if (!read) co_return std::move(read.error());
   const auto settings = cpa::parse_settings(contract->settings);
   if (!settings) co_return Refusal(settings.error());
-  const auto judged = judge_document(office, visit.tenant(), contract->document, *settings, true);
+  const auto judged = judge_document(office, visit.tenant(), contract->document, *settings, true, valid_from);
   if (auto protection = check_protection(office, *contract, *settings, judged.validation); !protection)
     co_return std::move(protection.error());
   auto done = co_await in_unit(office.dependencies.database, Access::write, [&](sql::Transaction& tx) -> Answer<Response> {
-    return apply(tx, office, visit, "activate", [&](sql::Transaction& unit, const Contract& present) {
+    return apply(tx, office, visit, valid_from ? "schedule" : "activate", [&](sql::Transaction& unit, const Contract& present) {
+      if (valid_from) return cpa::schedule(unit, visit.tenant(), present.id, judged, *valid_from, present.version, office.now());
       return cpa::activate(unit, visit.tenant(), present.id, judged, present.version, office.now());
     });
   });
@@ -322,6 +326,7 @@ http::Awaitable<Answer<Response>> ping(const Office& office, Visit& visit, Fault
   std::string id;
   const auto started = co_await in_unit(office.dependencies.database, Access::write, [&](sql::Transaction& tx) -> Answer<Response> {
     SCHAKEL_TRY(id, office.dependencies.msh.start_ping(tx, visit.tenant(), contract->agreement.cpa_id, "", ""));
+    SCHAKEL_CHECK(audit(tx, office, visit, "partner.ping", visit.path[0], nullptr, {{"cpaId", contract->agreement.cpa_id}}));
     return no_content();
   });
   if (!started) co_return started.error();
@@ -350,7 +355,55 @@ http::Awaitable<Answer<Response>> ping(const Office& office, Visit& visit, Fault
   co_return refusal;
 }
 
+// What the node did by itself, in the audit log.
+Result<> audit_own_act(sql::Transaction& tx, const Office& office, const Contract& contract, std::string_view action,
+                       std::string_view reason) {
+  Json record = {{"kind", "configuration"}, {"result", reason.empty() ? "ok" : "refused"},
+                 {"actor", "schakel"},      {"action", action},
+                 {"object", contract.id},   {"after", for_audit(contract)}};
+  if (!reason.empty()) record["reason"] = reason;
+  return exchange::append_audit(tx, contract.tenant, office.settings.node, office.now(),
+                                record.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+// A contract that may not become active stays validated, without its time: it is not tried again and again.
+Result<> give_up_schedule(sql::Transaction& tx, const Office& office, Contract contract, const Error& why) {
+  SCHAKEL_TRY(auto settings, cpa::parse_settings(contract.settings));
+  settings.valid_from.reset();
+  SCHAKEL_TRY(contract, cpa::change_settings(tx, contract.tenant, contract.id, settings, contract.version, office.now()));
+  return audit_own_act(tx, office, contract, "contract.activate", why.code);
+}
+
 }  // namespace
+
+http::Awaitable<Result<>> activate_scheduled(const Office& office, std::string tenant, std::string id) {
+  std::optional<Contract> contract;
+  SCHAKEL_CO_CHECK(co_await exchange::read(office.dependencies.database, [&](sql::Transaction& tx) -> Result<> {
+    SCHAKEL_TRY(contract, exchange::find_contract(tx, tenant, id));
+    return {};
+  }));
+  if (!contract || contract->state != ContractState::validated) co_return Result<>();
+  SCHAKEL_CO_TRY(const auto settings, cpa::parse_settings(contract->settings));
+  if (!settings.valid_from || *settings.valid_from > office.now()) co_return Result<>();
+  const auto judged = judge_document(office, tenant, contract->document, settings, true);
+  std::optional<Error> refused;
+  if (auto protection = check_protection(office, *contract, settings, judged.validation); !protection)
+    refused = fail(protection.error().code, protection.error().detail);
+  if (!refused) {
+    const auto done = co_await exchange::commit(office.dependencies.database, [&](sql::Transaction& tx) -> Result<> {
+      SCHAKEL_TRY(const auto active, cpa::activate(tx, tenant, id, judged, contract->version, office.now()));
+      return audit_own_act(tx, office, active, "contract.activate", {});
+    });
+    if (done) office.dependencies.log.info("contract.activated", {{"tenant", tenant}, {"contract", id}});
+    // Whatever the store cannot do now, and what somebody else changed meanwhile, is for the next time.
+    if (done || done.error().code.starts_with("storage.") || done.error().code == "version.conflict") co_return done;
+    refused = done.error();
+  }
+  office.dependencies.log.error("contract.notActivated",
+                                {{"tenant", tenant}, {"contract", id}, {"code", refused->code}, {"detail", refused->detail}});
+  co_return co_await exchange::commit(office.dependencies.database,
+                                      [&](sql::Transaction& tx) { return give_up_schedule(tx, office, *contract, *refused); });
+}
 
 void add_contract_routes(std::vector<Route>& routes, const Office& office) {
   const auto plan = [&office](auto function) {

@@ -51,6 +51,7 @@ constexpr unsigned change[] = {400U, 409U, 412U, 413U, 415U, 428U};
 constexpr unsigned removal[] = {400U, 409U, 412U, 428U};
 constexpr unsigned submit[] = {400U, 409U, 413U, 415U};
 constexpr unsigned decide[] = {400U, 409U, 410U, 413U, 415U};
+constexpr unsigned decide_rotation[] = {400U, 409U, 413U, 415U};
 constexpr unsigned download[] = {400U, 410U, 416U};
 constexpr unsigned partner_call[] = {400U, 409U, 413U, 415U, 502U, 504U};
 constexpr unsigned creation[] = {400U, 409U, 413U, 415U};
@@ -119,8 +120,8 @@ const Operation operations[] = {
      no_query, removal, false, true},
     {"get", "/contracts/{id}/document", "leesContractdocument", "Contracten", "Het document zoals het is geladen", Request::none, "", 200,
      Success::document, "", no_query, bad, true},
-    {"post", "/contracts/{id}/_activate", "activeerContract", "Contracten", "Een contract actief maken", Request::optional_json, "Empty",
-     200, Success::object, "Contract", no_query, change, true, true},
+    {"post", "/contracts/{id}/_activate", "activeerContract", "Contracten", "Een contract actief maken, nu of op een later moment",
+     Request::optional_json, "ContractActivation", 200, Success::object, "Contract", no_query, change, true, true},
     {"post", "/contracts/{id}/_suspend", "schortContractOp", "Contracten", "Een contract opschorten", Request::optional_json, "Empty", 200,
      Success::object, "Contract", no_query, change, true, true},
     {"post", "/contracts/{id}/_retire", "trekContractTerug", "Contracten", "Een contract uit gebruik nemen", Request::optional_json,
@@ -162,13 +163,15 @@ const Operation operations[] = {
     {"delete", "/api-keys/{id}", "trekSleutelIn", "Beheer", "Een API-sleutel intrekken", Request::none, "", 204, Success::empty, "",
      no_query, removal, false, true},
     {"get", "/roles", "leesRollen", "Beheer", "Rollen en hun rechten lezen", Request::none, "", 200, Success::list, "Role", no_query, bad},
-    {"get", "/nodes", "zoekNodes", "Beheer", "Nodes lezen", Request::none, "", 200, Success::list, "Node", no_query, bad},
+    {"get", "/nodes", "zoekNodes", "Beheer", "Nodes lezen", Request::none, "", 200, Success::page, "Node", pages, bad_page},
     {"patch", "/nodes/{id}", "wijzigNode", "Beheer", "Een node laten leeglopen of hervatten", Request::patch, "NodePatch", 200,
      Success::object, "Node", no_query, bad_body},
     {"get", "/audit-events", "leesAuditlog", "Beheer", "Het auditlog lezen", Request::none, "", 200, Success::object, "AuditEvents", cursor,
      bad},
     {"get", "/certificates", "zoekCertificaten", "Beheer", "Eigen certificaten lezen", Request::none, "", 200, Success::page, "Certificate",
      pages, bad_page},
+    {"post", "/certificates/{id}/_rotate", "roteerMetSpoed", "Beheer", "Een gecompromitteerde sleutel direct buiten gebruik stellen",
+     Request::json, "EmergencyRotation", 200, Success::object, "EmergencyRotationPlan", no_query, decide_rotation},
     {"get", "/trust-anchors", "zoekAnkers", "Beheer", "Vertrouwensankers lezen", Request::none, "", 200, Success::page, "TrustAnchor",
      pages, bad_page},
     {"get", "/crls", "zoekCrls", "Beheer", "Intrekkingslijsten lezen", Request::none, "", 200, Success::page, "Crl", pages, bad_page},

@@ -11,12 +11,14 @@ OrderedJson shown(const exchange::Node& node) {
   return {{"id", node.name}, {"epoch", node.epoch}, {"heartbeatAt", to_rfc3339(node.heartbeat_at)}, {"draining", node.draining}};
 }
 
-InTransaction list_nodes(const Visit&, Faults&) {
-  return [](sql::Transaction& tx) -> Answer<Response> {
+InTransaction list_nodes(const Visit& visit, Faults& faults) {
+  Query query(visit.request, faults);
+  const Page page = read_page(query);
+  return [&visit, page](sql::Transaction& tx) -> Answer<Response> {
     SCHAKEL_TRY(const auto nodes, exchange::nodes(tx));
-    auto out = OrderedJson::array();
+    std::vector<OrderedJson> out;
     for (const auto& node : nodes) out.push_back(shown(node));
-    return json_response(200, out);
+    return paged(visit, page, out);
   };
 }
 
@@ -79,6 +81,31 @@ Plan view(const std::function<OrderedJson(std::string_view)>& source) {
   };
 }
 
+// SEC-078. The document takes the key out of use on every node; `configuration_changed` lets this one see it now.
+http::Awaitable<Answer<Response>> rotate_in_emergency(const Office& office, Visit& visit, Faults faults) {
+  Members members(visit.json, "", faults);
+  const auto reason = read_reason(members);
+  members.end();
+  if (auto verdict = judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
+  if (!office.dependencies.emergency_plan) co_return not_found();
+  auto plan = co_await office.dependencies.emergency_plan(visit.tenant(), visit.path[0]);
+  if (!plan) co_return plan.error().code == "notFound" ? not_found() : Refusal(plan.error());
+  const Instant now = office.now();
+  exchange::Document document;
+  document.id = office.new_id();
+  document.tenant = visit.tenant();
+  document.kind = "compromisedKey";
+  document.key = plan->at("publicKeySha256").get<std::string>();
+  document.body = OrderedJson{{"certificate", visit.path[0]}, {"reason", reason}, {"at", to_rfc3339(now)}}.dump();
+  document.changed_at = now;
+  co_return co_await in_unit(office.dependencies.database, Access::write, [&](sql::Transaction& tx) -> Answer<Response> {
+    SCHAKEL_CHECK(exchange::put_document(tx, document));
+    SCHAKEL_CHECK(audit(tx, office, visit, "certificate.emergencyRotate", visit.path[0], nullptr,
+                        {{"reason", reason}, {"publicKeySha256", document.key}}));
+    return json_response(200, *plan);
+  });
+}
+
 }  // namespace
 
 void add_operation_routes(std::vector<Route>& routes, const Office& office) {
@@ -87,10 +114,18 @@ void add_operation_routes(std::vector<Route>& routes, const Office& office) {
     return Plan([&office, function](const Visit& visit, Faults& faults) { return function(office, visit, faults); });
   };
   const std::vector<std::string_view> pages = {"page", "perPage"};
-  routes.push_back({"GET", "/nodes", "node.read", false, Body::none, {}, Access::read, Plan(list_nodes)});
+  routes.push_back({"GET", "/nodes", "node.read", false, Body::none, pages, Access::read, Plan(list_nodes)});
   routes.push_back({"PATCH", "/nodes/{id}", "node.act", false, Body::merge_patch, {}, Access::write, plan(drain)});
   routes.push_back({"GET", "/audit-events", "audit.read", false, Body::none, {"limit", "cursor"}, Access::read, Plan(list_audit)});
   routes.push_back({"GET", "/certificates", "certificate.read", false, Body::none, pages, Access::read, view(known.certificates)});
+  routes.push_back({"POST",
+                    "/certificates/{id}/_rotate",
+                    "key.act",
+                    false,
+                    Body::json,
+                    {},
+                    Access::write,
+                    Streaming([&office](Visit& visit, Faults faults) { return rotate_in_emergency(office, visit, std::move(faults)); })});
   routes.push_back({"GET", "/trust-anchors", "certificate.read", false, Body::none, pages, Access::read, view(known.trust_anchors)});
   routes.push_back({"GET", "/crls", "certificate.read", false, Body::none, pages, Access::read, view(known.crls)});
   routes.push_back(

@@ -31,6 +31,10 @@ void add_operation_routes(std::vector<Route>&, const Office&);  // nodes, settin
 // 404, the same for what is not there and what is another tenant's (ADP-202).
 Refusal not_found();
 
+// ADP-304: activates a validated contract whose time (settings `validFrom`) has come; nothing when there is none or it was changed. One
+// that may not be active is logged, audited, and stays validated without its time.
+http::Awaitable<Result<>> activate_scheduled(const Office&, std::string tenant, std::string id);
+
 // One record of an administrative act in the audit log (ADP-503), in the transaction of the act. `before` and `after` hold no secrets.
 Result<> audit(sql::Transaction&, const Office&, const Visit&, std::string_view action, std::string_view object, const Json& before,
                const Json& after);

@@ -249,8 +249,9 @@ Awaitable<Answer<Response>> test(const Office& office, Visit& visit, Faults faul
   Members(visit.json, "", faults).end();
   if (auto verdict = judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
   std::optional<Webhook> hook;
-  const auto read = co_await in_unit(office.dependencies.database, Access::read, [&](sql::Transaction& tx) -> Answer<Response> {
+  const auto read = co_await in_unit(office.dependencies.database, Access::write, [&](sql::Transaction& tx) -> Answer<Response> {
     SCHAKEL_TRY(hook, found(tx, visit, "webhook.act"));
+    SCHAKEL_CHECK(audit(tx, office, visit, "webhook.test", hook->id, nullptr, nullptr));
     return no_content();
   });
   if (!read) co_return read.error();

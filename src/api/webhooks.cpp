@@ -355,6 +355,20 @@ Result<> Webhooks::offer_elsewhere(sql::Transaction& tx, const Claimer& claimer,
   return exchange::add_work(tx, offer);
 }
 
+namespace {
+
+// SEC-052: who brought the message, as TLS proved it.
+Result<> add_peer(sql::Transaction& tx, const Message& message, http::Headers& headers) {
+  SCHAKEL_TRY(const auto trail, exchange::trail_of(tx, message.tenant, message.id));
+  const auto received = std::find_if(trail.begin(), trail.end(), [](const auto& sealed) { return sealed.event.type == "received"; });
+  if (received == trail.end() || received->event.peer_oin.empty()) return {};
+  headers.add("Schakel-Peer-Oin", received->event.peer_oin);
+  if (!received->event.peer_certificate_sha256.empty()) headers.add("Schakel-Peer-Cert-Sha256", received->event.peer_certificate_sha256);
+  return {};
+}
+
+}  // namespace
+
 Result<std::optional<WebhookCall>> Webhooks::call(sql::Transaction& tx, const Claimer& claimer, const Work& work,
                                                   const Delivery& delivery) const {
   const std::optional<WebhookCall> nothing;
@@ -420,6 +434,7 @@ Result<std::optional<WebhookCall>> Webhooks::call(sql::Transaction& tx, const Cl
                  {"webhook-id", event->id},
                  {"webhook-timestamp", std::to_string(seconds)},
                  {"webhook-signature", webhook_signatures(hook->secrets, event->id, now, out.body)}};
+  if (message && event->type == "message.received") SCHAKEL_CHECK(add_peer(tx, *message, out.headers));
   return std::optional(std::move(out));
 }
 

@@ -105,6 +105,9 @@ class ApiTest : public ::testing::Test {
     };
     dependencies.settings = [] { return OrderedJson::array({{{"key", "node.name"}, {"value", "a"}, {"source", "default"}}}); };
     dependencies.certificates = [](std::string_view tenant) { return OrderedJson::array({{{"tenant", tenant}, {"sha256", "aa"}}}); };
+    dependencies.emergency_plan = [this](std::string tenant, std::string certificate) -> http::Awaitable<Result<OrderedJson>> {
+      co_return emergency_plan(std::move(tenant), std::move(certificate));
+    };
     api = std::make_unique<Api>(settings, std::move(dependencies));
   }
 
@@ -349,6 +352,8 @@ class ApiTest : public ::testing::Test {
   std::unique_ptr<Api> api;
   Settings settings;
   std::function<void(std::string_view tenant, cpa::ValidationOptions&)> complete_validation;
+  std::function<Result<OrderedJson>(std::string tenant, std::string certificate)> emergency_plan =
+      [](std::string, std::string) -> Result<OrderedJson> { return fail("notFound", ""); };
   std::string stad_environment = "test";
   std::string key, admin_key, other_key;
   std::string remote_address = "10.0.0.1";

@@ -51,6 +51,23 @@ TEST_F(WebhookCalls, AMessageIsPushedAndATwoHundredConfirmsIt) {
 }
 
 // ADP-107: the whole schedule, and then dead
+// SEC-052
+TEST_F(WebhookCalls, AReceivedMessageSaysWhoBroughtIt) {
+  create(Json::object());
+  const auto message = receive();
+  exchange::TrailEvent event;
+  event.message = message.id;
+  event.at = clock.at;
+  event.type = "received";
+  event.peer_oin = partner_oin;
+  event.peer_certificate_sha256 = std::string(64, 'a');
+  commit([&](sql::Transaction& tx) { return exchange::append_trail(tx, "stad", "a", {&event, 1}); });
+  settle();
+  ASSERT_EQ(posted.size(), 1U);
+  EXPECT_EQ(posted[0].headers.find("Schakel-Peer-Oin"), partner_oin);
+  EXPECT_EQ(posted[0].headers.find("Schakel-Peer-Cert-Sha256"), std::string(64, 'a'));
+}
+
 TEST_F(WebhookCalls, AFailingTargetIsTriedTenTimesAndThenTheMessageIsDead) {
   made();
   const auto inbound = receive();
