@@ -21,8 +21,9 @@
 namespace schakel::cli {
 
 struct ApiAccess {
-  std::string url{};      // of the listener: "http://127.0.0.1:8081"
+  std::string url{};      // of the listener: "http://127.0.0.1:8081" or https
   std::string api_key{};  // never printed
+  std::string ca_pem{};   // CAs besides the system's, for https
 };
 
 // A file that is streamed as one part of a multipart/form-data body.

@@ -1,4 +1,4 @@
-// certificate csr|check: tools for own real certificates, without a node (SEC-017, SEC-072; security.md 2.11).
+// certificate csr|check: tools for own real certificates, without a node (SEC-017, SEC-072; security.md 2.11); emergency-rotate (SEC-078).
 #include <array>
 #include <fstream>
 
@@ -85,6 +85,41 @@ Outcome<> check(Shell& shell, const CheckOptions& options) {
   return report(shell, options.format, security::check_own(*own, options.hosts, usage, *trust, shell.clock.now()));
 }
 
+// --- emergency-rotate (SEC-078) ----------------------------------------------------------------------------------------------------
+
+constexpr std::array report_columns = {Column{"TELL", "to"},   Column{"NAME", "name"},     Column{"OIN", "oin"},
+                                       Column{"CPA", "cpaId"}, Column{"SERIAL", "serial"}, Column{"WHAT", "what"}};
+
+struct EmergencyOptions : Online {
+  std::string certificate, reason;
+};
+void declare_emergency(CLI::App& command, EmergencyOptions& options) {
+  command.add_option("SHA-256", options.certificate, "the certificate whose key may be known to others (`schakel certificate list`)")
+      ->required();
+  command.add_option("--reason", options.reason, "what happened; goes to the audit log")->required()->option_text("TEXT");
+}
+Outcome<> rotate_in_emergency(Shell& shell, Api& api, const EmergencyOptions& options) {
+  auto plan = post(api, "/certificates/" + percent_encoded(options.certificate) + "/_rotate", Json{{"reason", options.reason}});
+  if (!plan) {
+    auto failure = plan.error();
+    if (failure.code == "state.conflict")
+      failure.advice = "`schakel certificate csr` makes a new key; `schakel tenant create` adds its files";
+    return failure;
+  }
+  if (options.format == Format::json) {
+    print_record(shell.out, options.format, *plan, report_columns);
+    return Exit::ok;
+  }
+  if (options.format == Format::table) {
+    shell.out << "The key is out of use; its connections are being closed. Taking over:\n";
+    for (const auto& successor : plan->value("successors", Json::array()))
+      shell.out << "  " << printable(text_at(successor, "purpose")) << "  " << printable(text_at(successor, "sha256")) << "\n";
+    shell.out << "To report now:\n";
+  }
+  print_list(shell.out, options.format, plan->value("report", Json::array()), report_columns);
+  return Exit::ok;
+}
+
 }  // namespace
 
 void add_certificate_tools(Commands& commands, CLI::App& noun) {
@@ -95,6 +130,9 @@ void add_certificate_tools(Commands& commands, CLI::App& noun) {
   commands.verb<CheckOptions>(
       noun, "check", "Judge an own certificate with its key before it is used (exit code 5 for onvoldoende or fout)",
       "schakel certificate check dk.chain.pem --key-file dk.key --host dk.voorbeeldstad.example --anchors roots.pem", declare_check, check);
+  commands.verb<EmergencyOptions>(noun, "emergency-rotate", "Stop using a key that may be known to others, at once, and say whom to tell",
+                                  "schakel certificate emergency-rotate 9c1e0f… --reason \"the laptop with the key was stolen\"",
+                                  declare_emergency, rotate_in_emergency);
 }
 
 }  // namespace schakel::cli

@@ -66,6 +66,9 @@ void declare_connection(CLI::App& command, Connection& connection) {
   command.add_option("--url", connection.url, "address of the node's admin listener (SCHAKEL_URL; default http://127.0.0.1:8081)")
       ->option_text("URL")
       ->group("Node");
+  command.add_option("--ca-file", connection.ca_file, "CAs besides the system's for an https address (SCHAKEL_CA_FILE)")
+      ->option_text("FILE")
+      ->group("Node");
   command.add_option("--api-key-file", connection.api_key_file, "file with the API key; without it SCHAKEL_API_KEY counts")
       ->option_text("FILE")
       ->group("Node");
@@ -80,9 +83,14 @@ Outcome<ApiAccess> access_from(const Shell& shell, const Connection& connection)
   if (access.url.empty()) access.url = variable(shell, "SCHAKEL_URL");
   if (access.url.empty()) access.url = "http://127.0.0.1:8081";
   while (access.url.ends_with('/')) access.url.pop_back();
-  if (!access.url.starts_with("http://"))
-    return wrong_usage("the address of the node must begin with http://",
-                       "the admin listener speaks plain HTTP on its own machine; from elsewhere use a tunnel, such as ssh -L");
+  if (!access.url.starts_with("http://") && !access.url.starts_with("https://"))
+    return wrong_usage("the address of the node must begin with http:// or https://");
+  const auto ca_file = connection.ca_file.empty() ? variable(shell, "SCHAKEL_CA_FILE") : connection.ca_file;
+  if (!ca_file.empty()) {
+    std::ifstream file(ca_file, std::ios::binary);
+    if (!file) return Failure(Exit::failure, "file.unreadable", ca_file + " cannot be read");
+    access.ca_pem.assign(std::istreambuf_iterator<char>(file), {});
+  }
   if (connection.api_key_file.empty()) {
     access.api_key = variable(shell, "SCHAKEL_API_KEY");
     return access;

@@ -21,6 +21,7 @@ struct Output {
 };
 struct Connection {
   std::string url;
+  std::string ca_file;
   std::string api_key_file;
 };
 struct ConfigFile {

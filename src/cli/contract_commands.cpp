@@ -159,6 +159,21 @@ Outcome<> transition(Shell& shell, Api& api, const OneOptions& options, const st
   print_record(shell.out, options.format, options.format == Format::json ? contract : with_readable_parties(contract), contract_fields);
   return Exit::ok;
 }
+struct ActivateOptions : OneOptions {
+  std::string valid_from;
+};
+void declare_activate(CLI::App& command, ActivateOptions& options) {
+  declare_one(command, options);
+  command.add_option("--valid-from", options.valid_from, "become active by itself at this moment, RFC 3339 (default now)")
+      ->option_text("TIME");
+}
+Outcome<> activate(Shell& shell, Api& api, const ActivateOptions& options) {
+  SCHAKEL_TRY(const auto path, contract_path(api, options.id));
+  const auto body = options.valid_from.empty() ? Json() : Json{{"validFrom", options.valid_from}};
+  SCHAKEL_TRY(auto contract, change(api, "POST", path, "/_activate", body));
+  print_record(shell.out, options.format, options.format == Format::json ? contract : with_readable_parties(contract), contract_fields);
+  return Exit::ok;
+}
 Outcome<> remove_contract(Shell& shell, Api& api, const OneOptions& options) {
   SCHAKEL_TRY(const auto path, contract_path(api, options.id));
   SCHAKEL_CHECK(remove(api, path));
@@ -221,7 +236,9 @@ void add_contract_commands(Commands& commands) {
                              declare_show, show);
   commands.verb<ImportOptions>(noun, "import", "Load a CPA into the node; findings of severity error refuse it (exit code 5)",
                                "schakel contract import cpa.xml --activate", declare_import, import);
-  add_transition(commands, noun, "activate", "Make a contract active");
+  commands.verb<ActivateOptions>(noun, "activate", "Make a contract active, now or later",
+                                 "schakel contract activate cpa-voorbeeld-0001 --valid-from 2027-01-01T00:00:00+01:00", declare_activate,
+                                 activate);
   add_transition(commands, noun, "suspend", "Stop traffic of a contract for a while");
   add_transition(commands, noun, "retire", "Stop new traffic of a contract; running retries and acknowledgements end");
   commands.verb<OneOptions>(noun, "delete", "Delete a contract whose messages are final", "schakel contract delete cpa-voorbeeld-0001",

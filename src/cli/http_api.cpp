@@ -12,6 +12,7 @@
 #include "http/client.hpp"
 #include "http/run.hpp"
 #include "http/url.hpp"
+#include "security/tls.hpp"
 
 namespace schakel::cli {
 namespace {
@@ -40,8 +41,8 @@ std::string form_quoted(std::string_view name) {
 
 class HttpApi final : public Api {
  public:
-  HttpApi(ApiAccess access, const Clock& clock)
-      : access_(std::move(access)), threads_(1), client_(threads_.executor(), {}, clock, silent_log(), metrics_) {}
+  HttpApi(ApiAccess access, std::shared_ptr<security::TlsClient> tls, const Clock& clock)
+      : access_(std::move(access)), tls_(std::move(tls)), threads_(1), client_(threads_.executor(), {}, clock, silent_log(), metrics_) {}
 
   Result<ApiResponse> send(const ApiRequest& request) override {
     SCHAKEL_TRY(auto outgoing, made_from(request));
@@ -65,6 +66,7 @@ class HttpApi final : public Api {
                                  .connect_timeout = connect_timeout,
                                  .response_timeout = answer_timeout,
                                  .response_bytes_max = answer_bytes_max};
+    outgoing.tls = tls_;
     outgoing.headers.set("User-Agent", "schakel-cli/" SCHAKEL_VERSION);
     outgoing.headers.set("Accept", "application/json, application/problem+json, */*;q=0.5");
     if (!access_.api_key.empty()) outgoing.headers.set("X-Api-Key", access_.api_key);
@@ -90,6 +92,7 @@ class HttpApi final : public Api {
   }
 
   ApiAccess access_;
+  std::shared_ptr<security::TlsClient> tls_;  // for https
   Metrics metrics_;
   SystemRandom random_;
   http::IoThreads threads_;
@@ -180,8 +183,13 @@ std::uint64_t FormBody::size() const {
 }
 
 Outcome<std::unique_ptr<Api>> connect_over_http(const ApiAccess& access, const Clock& clock) {
-  if (const auto url = http::parse_url(access.url); !url) return wrong_usage("the address of the node is no URL: " + url.error().detail);
-  return std::unique_ptr<Api>(std::make_unique<HttpApi>(access, clock));
+  const auto url = http::parse_url(access.url);
+  if (!url) return wrong_usage("the address of the node is no URL: " + url.error().detail);
+  std::shared_ptr<security::TlsClient> tls;
+  if (url->is_tls()) {
+    SCHAKEL_TRY(tls, security::TlsClient::make_web({}, nullptr, nullptr, access.ca_pem, clock));
+  }
+  return std::unique_ptr<Api>(std::make_unique<HttpApi>(access, std::move(tls), clock));
 }
 
 }  // namespace schakel::cli

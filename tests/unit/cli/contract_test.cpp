@@ -166,5 +166,12 @@ TEST_F(Composing, tells_which_file_is_wrong) {
   EXPECT_EQ(run({"contract", "compose", "--specification", file("bad.xml", "<x/>"), "--party", "A=x", "--party", "B=x", "--out", "-"}), 1);
 }
 
+// ADP-304
+TEST_F(Contracts, become_active_later_when_asked) {
+  routes["POST /contracts/c-17/_activate"] = answer(200, contract("validated"));
+  EXPECT_EQ(run({"contract", "activate", "cpa-1", "--valid-from", "2027-01-01T00:00:00+01:00"}), 0) << err.str();
+  EXPECT_EQ(requests.back().body, R"({"validFrom":"2027-01-01T00:00:00+01:00"})");
+}
+
 }  // namespace
 }  // namespace schakel::cli

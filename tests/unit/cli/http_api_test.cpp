@@ -207,5 +207,24 @@ TEST_F(OverHttp, tls_check_tells_what_does_not_speak_tls) {
   EXPECT_EQ(run({"tls", "check", "http://localhost"}), 2);
 }
 
+// The admin listener may speak TLS (README section 12).
+TEST(HttpApi, SpeaksHttpsWithTheCasThatItIsGiven) {
+  static const SystemClock system_clock;
+  auto& pki = test::pki();
+  const auto own = pki.tls("00000099000000001000", "Gemeente Voorbeeldstad", {"localhost"});
+  security::TlsSettings open;
+  open.require_client_certificate = false;
+  Listener listener(security::TlsServer::make(open, {{.key_pair = own.key_pair, .trust = nullptr}}, system_clock).value());
+  const auto url = "https://localhost:" + std::to_string(listener.port());
+  const auto ca = pki.authority().anchors_pem() + pki.authority().intermediates_pem();
+  EXPECT_EQ((*connect_over_http({.url = url, .api_key = "k", .ca_pem = ca}, system_clock))->send({.path = "/nodes"})->status, 200U);
+  EXPECT_EQ(listener.seen.api_key, "k");
+  listener.seen = {};
+  const auto stranger = (*connect_over_http({.url = url, .api_key = "k"}, system_clock))->send({.path = "/nodes"});
+  ASSERT_FALSE(stranger);
+  EXPECT_THAT(stranger.error().detail, HasSubstr("SEC.PKI.ONBEKENDE_CA"));
+  EXPECT_EQ(listener.seen.api_key, "") << "the key went to nobody";
+}
+
 }  // namespace
 }  // namespace schakel::cli

@@ -166,5 +166,25 @@ TEST_F(Operations, certificate_csr_makes_a_private_key_and_a_request_with_the_oi
   EXPECT_EQ(run(arguments), 1) << "a new request needs a new key";
 }
 
+// SEC-078: what must be reported is printed.
+TEST_F(Operations, an_emergency_rotation_prints_whom_to_tell) {
+  const Json plan = {
+      {"publicKeySha256", "ab"},
+      {"successors", Json::array({{{"purpose", "tls-server"}, {"sha256", "new"}}})},
+      {"report", Json::array({{{"to", "tsp"}, {"name", "TSP"}, {"serial", "4f0a"}, {"what", "revoke"}},
+                              {{"to", "partner"}, {"oin", "00000099000000020000"}, {"cpaId", "cpa-1"}, {"what", "renew"}}})}};
+  routes["POST /certificates/old/_rotate"] = answer(200, plan);
+  EXPECT_EQ(run({"certificate", "emergency-rotate", "old", "--reason", "gestolen"}), 0) << err.str();
+  EXPECT_EQ(requests.back().body, R"({"reason":"gestolen"})");
+  for (const auto* part : {"new", "4f0a", "revoke", "00000099000000020000", "cpa-1"}) EXPECT_THAT(out.str(), HasSubstr(part));
+  EXPECT_EQ(run({"certificate", "emergency-rotate", "old", "--reason", "gestolen", "--json"}), 0);
+  EXPECT_EQ(Json::parse(out.str()), plan);
+  EXPECT_EQ(run({"certificate", "emergency-rotate", "old"}), 2) << "a reason is needed for the audit log";
+  EXPECT_EQ(run({"certificate", "emergency-rotate", "other", "--reason", "gestolen"}), 3);
+  routes["POST /certificates/last/_rotate"] = problem_answer(409, "state.conflict", "no other usable certificate");
+  EXPECT_EQ(run({"certificate", "emergency-rotate", "last", "--reason", "gestolen"}), 1);
+  EXPECT_THAT(err.str(), HasSubstr("certificate csr"));
+}
+
 }  // namespace
 }  // namespace schakel::cli
