@@ -287,7 +287,7 @@ Result<> Connection::accept_head(Exchange& exchange, BytesView bytes) {
   request.content_length = head.content_length;
   take_headers(exchange, head.fields);
   if (const auto id = request.headers.find("X-Request-Id"); id && is_request_id(*id)) request.request_id = *id;
-  if (listener_->options.offload) request.sni = to_lower(head.host);
+  if (listener_->options.offload) request.sni = tls_.sni = to_lower(head.host);
   SCHAKEL_CHECK(accept_host(head.host));
   SCHAKEL_TRY(auto target, parse_target(head.target));
   request.path = std::move(target.path);

@@ -146,6 +146,8 @@ Result<std::shared_ptr<const Configuration>> Configuration::load(sql::Transactio
       log.error("contract.notLoaded",
                 {{"tenant", tenant->slug}, {"contract", id}, {"code", contract.error().code}, {"detail", contract.error().detail}});
   }
+  SCHAKEL_TRY(const auto keys, exchange::all_documents(transaction, "compromisedKey"));
+  for (const auto& key : keys) configuration->compromised_keys.insert(key.key);
   SCHAKEL_TRY(auto urls, url_mappings(transaction, log));
   SCHAKEL_TRY(auto certificates, certificate_mappings(transaction, log));
   SCHAKEL_TRY(auto register_, mandates(transaction, log));

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct Configuration {
   std::int64_t version = -1;
   std::vector<Tenant> tenants;
   std::shared_ptr<const cpa::Contracts> contracts;
+  // Keys of our own that are no longer used at all (SEC-078): SHA-256 of the public key, hex. Documents of kind "compromisedKey".
+  std::set<std::string, std::less<>> compromised_keys;
 
   const Tenant* tenant(std::string_view slug) const;
   // ADP-204: the tenant that a TLS server name is bound to.

@@ -8,13 +8,14 @@
 
 namespace schakel::server {
 
-security::CrlFetch crl_fetch(const Clock& clock, Log& log, Metrics& metrics) {
-  return [&clock, &log, &metrics](const std::string& url, std::chrono::milliseconds timeout) -> Result<Bytes> {
+security::CrlFetch crl_fetch(CrlProxy proxy, const Clock& clock, Log& log, Metrics& metrics) {
+  return [proxy = std::move(proxy), &clock, &log, &metrics](const std::string& url, std::chrono::milliseconds timeout) -> Result<Bytes> {
     boost::asio::io_context context(1);
-    http::Client client(context.get_executor(), {}, clock, log, metrics);
+    http::Client client(context.get_executor(), {.proxy = proxy.proxy, .no_proxy = proxy.no_proxy}, clock, log, metrics);
     http::ClientRequest request;
     request.method = "GET";
     request.url = url;
+    request.proxy_forwards = true;
     request.connect_timeout = timeout;
     request.response_timeout = timeout;
     request.response_bytes_max = limits::crl_bytes_max;

@@ -90,8 +90,33 @@ security::TlsSettings tls_settings(const config::Settings& settings) {
   return tls;
 }
 
+std::string key_sha256(const security::Certificate& certificate) {
+  return sha256_hex(certificate->public_key_der);
+}
+
+Result<std::vector<security::TlsServer::Identity>> servers_of(const config::Listener& listener, const config::Settings& settings,
+                                                              const Identities& identities, const Trust& trust) {
+  if (listener.certificate.empty()) return identities.servers(settings.node.environment);
+  security::KeyLocation location{
+      .certificates = settings.resolve(listener.certificate), .key = settings.resolve(listener.key), .passphrase = {}};
+  if (listener.passphrase.given()) {
+    SCHAKEL_TRY(location.passphrase, listener.passphrase.read());
+  }
+  SCHAKEL_TRY(auto pair, security::load_key_pair(location));
+  return std::vector<security::TlsServer::Identity>{
+      {.hosts = {}, .key_pair = std::move(pair), .trust = trust.of(settings.node.environment), .production = settings.production()}};
+}
+
+Result<std::vector<std::string>> proxy_certificates(const std::string& path) {
+  SCHAKEL_TRY(const auto pem, read_file(path));
+  SCHAKEL_TRY(const auto certificates, security::Certificate::list_from_pem(pem));
+  std::vector<std::string> digests;
+  for (const auto& certificate : certificates) digests.push_back(certificate->sha256);
+  return digests;
+}
+
 std::shared_ptr<const Identities> Identities::load(const std::vector<Tenant>& tenants, const config::Settings& settings, const Trust& trust,
-                                                   const Clock& clock, Log& log) {
+                                                   const KeySet& compromised_keys, const Clock& clock, Log& log) {
   auto identities = std::make_shared<Identities>();
   identities->tenants_ = tenants;
   identities->trust_ = &trust;
@@ -105,6 +130,8 @@ std::shared_ptr<const Identities> Identities::load(const std::vector<Tenant>& te
         loaded.problem = pair.error().code + ": " + pair.error().detail;
       else
         loaded.key_pair = std::move(*pair);
+      if (loaded.problem.empty() && compromised_keys.contains(key_sha256(loaded.key_pair->certificate())))
+        loaded.problem = "SEC.SLEUTEL.GECOMPROMITTEERD: this key was taken out of use by an emergency rotation";
       if (loaded.problem.empty())
         loaded.problem =
             store ? problem_of(*loaded.key_pair, certificate, tenant, *store, clock.now()) : "SEC.PKI.ANKER: no anchors are configured";
@@ -137,11 +164,11 @@ std::vector<security::TlsServer::Identity> Identities::servers(const std::string
                                            .key_pair = loaded.key_pair,
                                            .trust = trust_->of(owner->environment),
                                            .production = owner->environment == "production"};
-    if (owner->environment == default_environment)
-      servers.insert(servers.begin(), std::move(identity));
-    else
-      servers.push_back(std::move(identity));
+    servers.push_back(std::move(identity));
   }
+  // Of two certificates for one name the one configured first is shown.
+  const bool production = default_environment == "production";
+  std::ranges::stable_partition(servers, [production](const auto& identity) { return identity.production == production; });
   // A handshake without a known name gets the first certificate of the node's own environment.
   if (!servers.empty()) {
     auto fallback = servers.front();
@@ -151,14 +178,39 @@ std::vector<security::TlsServer::Identity> Identities::servers(const std::string
   return servers;
 }
 
-Result<std::shared_ptr<security::TlsClient>> Identities::client(std::string_view slug, const std::string& certificate_sha256) const {
-  const auto* owner = tenant(slug);
-  if (!owner) return fail("SEC.SLEUTEL.GEEN", "no such tenant");
+const Identities::Loaded* Identities::certificate(std::string_view slug, std::string_view sha256) const {
+  const auto found = std::ranges::find_if(loaded_, [&](const Loaded& loaded) {
+    return loaded.tenant == slug && loaded.key_pair && loaded.key_pair->certificate()->sha256 == sha256;
+  });
+  return found == loaded_.end() ? nullptr : &*found;
+}
+
+const Identities::Loaded* Identities::client_certificate(std::string_view slug, std::string_view sha256) const {
   const Loaded* chosen = nullptr;
   for (const auto& loaded : loaded_) {
     if (loaded.tenant != slug || !loaded.problem.empty() || !loaded.configured.serves("tls-client")) continue;
-    if (!chosen || loaded.key_pair->certificate()->sha256 == certificate_sha256) chosen = &loaded;
+    if (!chosen || loaded.key_pair->certificate()->sha256 == sha256) chosen = &loaded;
   }
+  return chosen;
+}
+
+Result<std::shared_ptr<security::TlsClient>> Identities::web_client(std::string_view slug, bool two_sided) const {
+  const auto* owner = tenant(slug);
+  if (!owner) return fail("SEC.SLEUTEL.GEEN", "no such tenant");
+  const auto* own = two_sided ? client_certificate(slug, {}) : nullptr;
+  if (two_sided && !own) return fail("SEC.SLEUTEL.GEEN", "the tenant has no usable client certificate");
+  const std::lock_guard lock(mutex_);
+  auto& made = clients_[{std::string(slug), two_sided ? "web two-sided" : "web"}];
+  if (!made) {
+    SCHAKEL_TRY(made, security::TlsClient::make_web(settings_, own ? own->key_pair : nullptr, trust_->of(owner->environment), {}, *clock_));
+  }
+  return made;
+}
+
+Result<std::shared_ptr<security::TlsClient>> Identities::client(std::string_view slug, const std::string& certificate_sha256) const {
+  const auto* owner = tenant(slug);
+  if (!owner) return fail("SEC.SLEUTEL.GEEN", "no such tenant");
+  const auto* chosen = client_certificate(slug, certificate_sha256);
   if (!chosen) return fail("SEC.SLEUTEL.GEEN", "the tenant has no usable client certificate");
   const std::lock_guard lock(mutex_);
   auto& made = clients_[{std::string(slug), chosen->key_pair->certificate()->sha256}];

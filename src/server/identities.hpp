@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,12 +35,23 @@ class Trust {
 };
 
 security::TlsSettings tls_settings(const config::Settings&);
+// The SHA-256 of a certificate's public key: what stays the same when only the certificate is renewed.
+std::string key_sha256(const security::Certificate&);
+// What a listener shows: its own certificate when it has one configured, else those of the tenants. Errors: of keys.
+class Identities;
+Result<std::vector<security::TlsServer::Identity>> servers_of(const config::Listener&, const config::Settings&, const Identities&,
+                                                              const Trust&);
+// SHA-256 of the certificates in a PEM file: the proxies that an offload listener believes (SEC-051).
+Result<std::vector<std::string>> proxy_certificates(const std::string& path);
 
 class Identities {
  public:
   // Loads every certificate of every tenant. One that cannot be loaded or used is logged and left out: it must not take the others down;
   // `faults` counts them.
-  static std::shared_ptr<const Identities> load(const std::vector<Tenant>&, const config::Settings&, const Trust&, const Clock&, Log&);
+  // `compromised_keys`: SHA-256 of public keys that are not used whatever a tenant says (SEC-078).
+  using KeySet = std::set<std::string, std::less<>>;
+  static std::shared_ptr<const Identities> load(const std::vector<Tenant>&, const config::Settings&, const Trust&,
+                                                const KeySet& compromised_keys, const Clock&, Log&);
 
   std::size_t faults() const { return faults_; }
   const std::vector<Tenant>& tenants() const { return tenants_; }
@@ -50,6 +62,10 @@ class Identities {
   // certificate. "SEC.SLEUTEL.GEEN": the tenant has no client certificate. "SEC.PKI.ANKER": no anchors for its environment.
   Result<std::shared_ptr<security::TlsClient>> client(std::string_view tenant, const std::string& certificate_sha256) const;
 
+  // For calls to applications of the tenant (webhooks): the system's CAs count too (TlsClient::make_web). `two_sided`: with the tenant's
+  // client certificate; "SEC.SLEUTEL.GEEN" when it has none.
+  Result<std::shared_ptr<security::TlsClient>> web_client(std::string_view tenant, bool two_sided) const;
+
   struct Loaded {
     std::string tenant;
     OwnCertificate configured;
@@ -57,8 +73,11 @@ class Identities {
     std::string problem;  // why it is not used; empty: it is
   };
   const std::vector<Loaded>& certificates() const { return loaded_; }
+  const Loaded* certificate(std::string_view tenant, std::string_view sha256) const;
 
  private:
+  const Loaded* client_certificate(std::string_view tenant, std::string_view sha256) const;
+
   std::vector<Tenant> tenants_;
   std::vector<Loaded> loaded_;
   std::size_t faults_ = 0;
@@ -66,7 +85,7 @@ class Identities {
   const Clock* clock_ = nullptr;
   security::TlsSettings settings_;
   mutable std::mutex mutex_;
-  mutable std::map<std::pair<std::string, std::string>, std::shared_ptr<security::TlsClient>> clients_;  // (tenant, SHA-256)
+  mutable std::map<std::pair<std::string, std::string>, std::shared_ptr<security::TlsClient>> clients_;  // (tenant, SHA-256 or "web…")
 };
 
 }  // namespace schakel::server

@@ -20,7 +20,7 @@ Json described(const security::Certificate& certificate) {
 
 }  // namespace
 
-Json certificates_json(const Identities& identities, std::string_view tenant, Instant now) {
+Json certificates_json(const Identities& identities, const OwnCertificates& own, std::string_view tenant, Instant now) {
   auto list = Json::array();
   for (const auto& loaded : identities.certificates()) {
     if (loaded.tenant != tenant) continue;
@@ -34,6 +34,12 @@ Json certificates_json(const Identities& identities, std::string_view tenant, In
     }
     entry["state"] = loaded.problem.empty() ? "active" : "refused";
     if (!loaded.problem.empty()) entry["problem"] = loaded.problem;
+    if (loaded.key_pair) {
+      auto findings = Json::array();
+      for (const auto& finding : own.findings(loaded.key_pair->certificate()->sha256))
+        findings.push_back({{"code", finding.code}, {"detail", finding.detail}});
+      if (!findings.empty()) entry["findings"] = std::move(findings);
+    }
     list.push_back(std::move(entry));
   }
   return list;

@@ -11,11 +11,12 @@
 #include "base/config.hpp"
 #include "base/time.hpp"
 #include "server/identities.hpp"
+#include "server/own_certificates.hpp"
 
 namespace schakel::server {
 
 // Arrays of objects.
-api::OrderedJson certificates_json(const Identities&, std::string_view tenant, Instant now);
+api::OrderedJson certificates_json(const Identities&, const OwnCertificates&, std::string_view tenant, Instant now);
 api::OrderedJson trust_anchors_json(const Trust&, const std::optional<api::Tenant>&);
 api::OrderedJson crls_json(const Trust&, const std::optional<api::Tenant>&, Instant now);
 api::OrderedJson settings_json(const std::vector<config::Effective>&);

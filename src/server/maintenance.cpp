@@ -4,7 +4,9 @@
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <nlohmann/json.hpp>
 
+#include "cpa/store.hpp"
 #include "exchange/blob.hpp"
 #include "exchange/commit.hpp"
 #include "exchange/jobs.hpp"
@@ -14,10 +16,12 @@
 namespace schakel::server {
 namespace {
 
-constexpr std::array<std::string_view, 2> periodic_kinds{"crl.refresh", "retention.run"};
+constexpr std::array<std::string_view, 3> periodic_kinds{"crl.refresh", "retention.run", "contract.keep"};
 // A refresh looks at least each minute for CAs that it did not know before; nothing is fetched that is not due.
 constexpr std::chrono::seconds crl_interval_min{1}, crl_interval_max{60};
 constexpr std::chrono::minutes retention_interval{10};
+constexpr std::chrono::seconds contract_interval_max{60};
+constexpr std::chrono::hours warning_interval{1};
 constexpr std::int64_t purge_batch = 500;  // rows per transaction
 constexpr std::chrono::hours orphan_age{1};
 
@@ -53,13 +57,13 @@ Result<> ensure_periodic_work(sql::Database& database, Instant now) {
 }
 
 http::Awaitable<> run_blocking(http::asio::any_io_executor executor, std::function<void()> function) {
-  co_await boost::asio::co_spawn(
-      executor,
-      [function = std::move(function)]() -> http::Awaitable<> {
-        function();
-        co_return;
-      },
-      boost::asio::use_awaitable);
+  // By reference: it lives in this frame until the other side has ended. A lambda that owns something is destroyed twice by g++ 12 when it
+  // is made inside a co_await.
+  const auto call = [&function]() -> http::Awaitable<> {
+    function();
+    co_return;
+  };
+  co_await boost::asio::co_spawn(executor, call, boost::asio::use_awaitable);
 }
 
 CrlRefresh::CrlRefresh(sql::Database& database, const Trust& trust, security::CrlFetch fetch, security::CrlArchive& archive,
@@ -149,6 +153,83 @@ std::vector<Retention::Step> Retention::steps(Instant now) const {
     steps.push_back({"audit", [=](sql::Transaction& tx) { return exchange::purge_audit(tx, tenant, kept, now, purge_batch); }});
   }
   return steps;
+}
+
+ContractKeeping::ContractKeeping(sql::Database& database, std::string node, Contracts contracts, Activate activate, const Clock& clock,
+                                 Log& log)
+    : database_(database),
+      node_(std::move(node)),
+      contracts_(std::move(contracts)),
+      activate_(std::move(activate)),
+      clock_(clock),
+      log_(log) {}
+
+http::Awaitable<Result<>> ContractKeeping::run(exchange::Claimer claimer, exchange::Work work) {
+  const auto now = clock_.now();
+  Instant next = now + contract_interval_max;
+  const auto contracts = contracts_();
+  const bool looks_for_warnings = looked_ == Instant{} || now - looked_ >= warning_interval;  // it parses certificates
+  if (looks_for_warnings) looked_ = now;
+  for (const auto& contract : contracts->all()) {
+    const bool in_force = contract.row.state == exchange::ContractState::active || contract.row.state == exchange::ContractState::suspended;
+    if (!in_force) continue;
+    if (looks_for_warnings) warn(contract, now);
+    const auto end = contract.agreement.end.instant;
+    if (end >= now) {
+      next = std::min(next, end + std::chrono::milliseconds(1));
+      continue;
+    }
+    const auto expired = co_await expire(contract.row.tenant, contract.row.id);
+    if (!expired && expired.error().code != "state.conflict" && expired.error().code != "contract.unknown") co_return expired;
+  }
+  SCHAKEL_CO_TRY(next, co_await activate_due(next));
+  co_return co_await again_at(database_, std::move(claimer), std::move(work), next);
+}
+
+http::Awaitable<Result<>> ContractKeeping::expire(std::string tenant, std::string id) {
+  const auto done = co_await exchange::commit(database_, [&](sql::Transaction& transaction) -> Result<> {
+    const auto now = clock_.now();
+    SCHAKEL_CHECK(cpa::expire(transaction, tenant, id, now));
+    const nlohmann::json record = {
+        {"kind", "configuration"}, {"result", "ok"}, {"actor", "schakel"}, {"action", "contract.expire"}, {"object", id}};
+    return exchange::append_audit(transaction, tenant, node_, now, record.dump());
+  });
+  if (done) log_.info("contract.expired", {{"tenant", tenant}, {"contract", id}});
+  co_return done;
+}
+
+// The earlier of `next` and the first moment that is still to come.
+http::Awaitable<Result<Instant>> ContractKeeping::activate_due(Instant next) {
+  std::vector<exchange::Contract> waiting;
+  SCHAKEL_CO_CHECK(co_await exchange::read(database_, [&](sql::Transaction& transaction) -> Result<> {
+    SCHAKEL_TRY(waiting, exchange::contracts_in_state(transaction, "cpa", exchange::ContractState::validated));
+    return {};
+  }));
+  for (const auto& contract : waiting) {
+    const auto settings = cpa::parse_settings(contract.settings);
+    if (!settings || !settings->valid_from) continue;
+    if (*settings->valid_from > clock_.now()) {
+      next = std::min(next, *settings->valid_from);
+      continue;
+    }
+    const auto activated = co_await activate_(contract.tenant, contract.id);
+    if (!activated && activated.error().code != "version.conflict") co_return activated.error();
+  }
+  co_return next;
+}
+
+// CPA-062
+void ContractKeeping::warn(const cpa::LoadedContract& contract, Instant now) {
+  auto& last = warned_[contract.row.tenant + "/" + contract.row.id];
+  const auto warning = cpa::expiry_warning(contract, now, last == Instant{} ? std::nullopt : std::optional(last));
+  if (!warning) return;
+  last = now;
+  log_.warning("contract.expires", {{"tenant", contract.row.tenant},
+                                    {"contract", contract.row.id},
+                                    {"cpaId", contract.agreement.cpa_id},
+                                    {"what", warning->subject},
+                                    {"days", warning->days},
+                                    {"endsAt", to_rfc3339(warning->ends)}});
 }
 
 }  // namespace schakel::server

@@ -1,12 +1,14 @@
-// Periodic work as rows of `work`: crl.refresh and retention.run. One row each for the whole cluster, so whichever node claims it does it
-// (adapter.md 3.11.3).
+// Periodic work as rows of `work`: crl.refresh, retention.run and contract.keep. One row each for the whole cluster, so whichever node
+// claims it does it (adapter.md 3.11.3).
 #pragma once
 
 #include <functional>
+#include <map>
 
 #include "base/config.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "cpa/contracts.hpp"
 #include "exchange/store.hpp"
 #include "http/asio.hpp"
 #include "server/identities.hpp"
@@ -63,6 +65,31 @@ class Retention {
   Tenants tenants_;
   const Clock& clock_;
   Log& log_;
+};
+
+// Contracts that change with time (ADP-304): validated ones become active at the moment that was set for them, active and suspended ones
+// expire when their agreement has ended. Looks at least each minute.
+class ContractKeeping {
+ public:
+  using Contracts = std::function<std::shared_ptr<const cpa::Contracts>()>;
+  using Activate = std::function<http::Awaitable<Result<>>(std::string tenant, std::string id)>;  // api::Api::activate_scheduled
+  ContractKeeping(sql::Database&, std::string node, Contracts, Activate, const Clock&, Log&);
+
+  http::Awaitable<Result<>> run(exchange::Claimer, exchange::Work);
+
+ private:
+  http::Awaitable<Result<>> expire(std::string tenant, std::string id);
+  http::Awaitable<Result<Instant>> activate_due(Instant next);
+  void warn(const cpa::LoadedContract&, Instant now);
+
+  sql::Database& database_;
+  std::string node_;
+  Contracts contracts_;
+  Activate activate_;
+  const Clock& clock_;
+  Log& log_;
+  Instant looked_{};                       // for warnings; one run at a time
+  std::map<std::string, Instant> warned_;  // by tenant and id
 };
 
 // Awaits a function that blocks, run on another executor.

@@ -17,6 +17,7 @@
 #include "ebms/msh.hpp"
 #include "ebms/sender.hpp"
 #include "exchange/commit.hpp"
+#include "http/address.hpp"
 #include "http/client.hpp"
 #include "http/run.hpp"
 #include "http/server.hpp"
@@ -24,11 +25,15 @@
 #include "server/configuration.hpp"
 #include "server/crl_archive.hpp"
 #include "server/crl_fetch.hpp"
+#include "server/emergency.hpp"
 #include "server/health.hpp"
 #include "server/identities.hpp"
 #include "server/inventory.hpp"
 #include "server/maintenance.hpp"
 #include "server/node_lease.hpp"
+#include "server/observation.hpp"
+#include "server/offloaded_clients.hpp"
+#include "server/own_certificates.hpp"
 #include "server/waking_database.hpp"
 #include "server/webhook_calls.hpp"
 #include "server/work_loop.hpp"
@@ -40,7 +45,8 @@ constexpr Duration configuration_poll = std::chrono::seconds(1);  // CPA-050 and
 constexpr Duration clock_poll = std::chrono::seconds(30);
 constexpr Duration seal_interval = std::chrono::seconds(1);
 constexpr std::chrono::seconds resolve_timeout{5};  // of a webhook's name, while its registration waits
-constexpr std::int64_t seal_batch = 500;            // a seal never holds the writer for long
+constexpr std::chrono::seconds observe_interval{15};
+constexpr std::int64_t seal_batch = 500;  // a seal never holds the writer for long
 
 std::string sqlite_path(const std::string& url) {
   if (!url.starts_with("sqlite:") || url == "sqlite::memory:") return {};
@@ -56,7 +62,8 @@ struct Node::Parts {
         effective(std::move(checked.effective)),
         environment(environment_),
         io(std::max(2U, std::thread::hardware_concurrency())),
-        blocking(1) {}
+        blocking(1),
+        fetching(1) {}
 
   config::Settings settings;
   std::vector<config::Effective> effective;
@@ -70,9 +77,12 @@ struct Node::Parts {
   std::unique_ptr<ConfigurationCache> configuration;
   std::unique_ptr<DatabaseCrlArchive> crl_archive;
   Trust trust;
+  std::unique_ptr<OwnCertificates> own_certificates;
+  std::unique_ptr<OffloadedClients> offloaded_clients;
   std::map<std::string, cpa::TrustStoreChecks, std::less<>> certificate_checks;  // by environment
   std::unique_ptr<CrlRefresh> crl_refresh;
   std::unique_ptr<Retention> retention;
+  std::unique_ptr<ContractKeeping> contract_keeping;
   std::unique_ptr<AuditLog> audit;
   mutable std::mutex identities_mutex;
   std::shared_ptr<const Identities> identities;
@@ -83,11 +93,12 @@ struct Node::Parts {
   std::unique_ptr<WebhookCalls> webhook_calls;
   std::unique_ptr<api::Jobs> jobs;
   std::unique_ptr<api::Api> api;
-  std::shared_ptr<security::TlsServer> tls_server;
-  std::mutex renewal;  // one at a time: SIGHUP and a change of tenants
+  std::map<std::string, std::shared_ptr<security::TlsServer>, std::less<>> tls_servers;  // by listener
+  std::mutex renewal;                                                                    // one at a time: SIGHUP and a change of tenants
 
-  http::IoThreads io, blocking;
+  http::IoThreads io, blocking, fetching;  // fetching: what waits for CRLs of others, so that nothing else waits for it
   http::Wakeup configuration_changed{http::make_strand(io.executor())};
+  http::Wakeup identities_changed{http::make_strand(io.executor())};
   std::unique_ptr<http::Client> client;
   std::unique_ptr<WorkLoop> work;
   std::map<std::string, std::unique_ptr<http::Server>, std::less<>> listeners;
@@ -112,6 +123,8 @@ struct Node::Parts {
     http::spawn(http::make_strand(io.executor()), watch_configuration());
     http::spawn(io.executor(), watch_clock());
     http::spawn(io.executor(), seal());
+    http::spawn(io.executor(), observe_all());
+    http::spawn(http::make_strand(io.executor()), watch_own_certificates());
     environment.metrics.gauge("build_info", "The program that runs", {{"version", SCHAKEL_VERSION}}).set(1);
     log().info("node.started", {{"node", settings.node.name}, {"environment", settings.node.environment}, {"version", SCHAKEL_VERSION}});
     return {};
@@ -143,10 +156,15 @@ struct Node::Parts {
     configuration = std::make_unique<ConfigurationCache>(*database, log());
     SCHAKEL_CHECK(configuration->load());
     crl_archive = std::make_unique<DatabaseCrlArchive>(database->quiet(), clock());
-    const auto fetch = crl_fetch(clock(), log(), environment.metrics);
+    const auto& proxied = settings.http_client;
+    const auto fetch = crl_fetch(
+        settings.crl.proxy.empty() ? CrlProxy{.proxy = proxied.proxy, .no_proxy = proxied.no_proxy} : CrlProxy{.proxy = settings.crl.proxy},
+        clock(), log(), environment.metrics);
+    own_certificates = std::make_unique<OwnCertificates>(trust, fetch, clock(), log());
+    offloaded_clients = std::make_unique<OffloadedClients>(clock());
     crl_refresh =
-        std::make_unique<CrlRefresh>(*database, trust, fetch, *crl_archive, blocking.executor(), clock(), log(), environment.metrics);
-    set_identities(Identities::load(configuration->current()->tenants, settings, trust, clock(), log()));
+        std::make_unique<CrlRefresh>(*database, trust, fetch, *crl_archive, fetching.executor(), clock(), log(), environment.metrics);
+    set_identities(loaded_identities(*configuration->current()));
     for (const auto& store : trust.all()) store->fetch_missing_with(fetch, crl_archive.get());
     crl_refresh->restore();
     return {};
@@ -155,7 +173,9 @@ struct Node::Parts {
   void make_client() {
     client = std::make_unique<http::Client>(
         io.executor(),
-        http::Client::Options{.connection_age_max = std::chrono::duration_cast<std::chrono::seconds>(settings.tls.max_connection_age)},
+        http::Client::Options{.connection_age_max = std::chrono::duration_cast<std::chrono::seconds>(settings.tls.max_connection_age),
+                              .proxy = settings.http_client.proxy,
+                              .no_proxy = settings.http_client.no_proxy},
         clock(), log(), environment.metrics);
   }
 
@@ -232,8 +252,9 @@ struct Node::Parts {
         api::Webhooks::Dependencies{
             .clock = clock(), .random = environment.random, .log = log(), .metrics = environment.metrics, .tenant = find_tenant});
     webhook_calls = std::make_unique<WebhookCalls>(
-        *webhooks, *database, *client, [this](const api::WebhookCall& call) { return current_identities()->client(call.tenant, {}); },
-        clock(), milliseconds(settings.webhook.timeout));
+        *webhooks, *database, *client,
+        [this](const api::WebhookCall& call) { return current_identities()->web_client(call.tenant, call.tls == "twoSided"); }, clock(),
+        milliseconds(settings.webhook.timeout));
     jobs = std::make_unique<api::Jobs>(settings.node.name,
                                        api::Jobs::Dependencies{.database = *database, .clock = clock(), .log = log(), .msh = *msh});
     api = std::make_unique<api::Api>(
@@ -255,10 +276,12 @@ struct Node::Parts {
             .resolve = [this](std::string host) { return client->addresses_of(std::move(host), resolve_timeout); },
             .post = [this](api::WebhookCall call) { return webhook_calls->post(std::move(call)); },
             .complete_validation = [this](std::string_view slug, cpa::ValidationOptions& options) { complete(slug, options); },
-            .certificates = [this](std::string_view slug) { return certificates_json(*current_identities(), slug, clock().now()); },
+            .certificates =
+                [this](std::string_view slug) { return certificates_json(*current_identities(), *own_certificates, slug, clock().now()); },
             .trust_anchors = [this](std::string_view slug) { return trust_anchors_json(trust, tenant(slug)); },
             .crls = [this](std::string_view slug) { return crls_json(trust, tenant(slug), clock().now()); },
             .settings = [this] { return settings_json(effective); },
+            .emergency_plan = [this](std::string slug, std::string sha256) { return plan_emergency(std::move(slug), std::move(sha256)); },
             .configuration_changed = [this] { configuration_changed.notify(); }});
   }
 
@@ -288,6 +311,28 @@ struct Node::Parts {
         database->quiet(), settings.retention, settings.node.name, [this] { return slugs(); }, clock(), log());
     work->on("retention.run",
              [this](exchange::Claimer claimer, exchange::Work row) { return retention->run(std::move(claimer), std::move(row)); });
+    contract_keeping = std::make_unique<ContractKeeping>(
+        *database, settings.node.name, [this] { return configuration->current()->contracts; },
+        [this](std::string slug, std::string id) { return api->activate_scheduled(std::move(slug), std::move(id)); }, clock(), log());
+    work->on("contract.keep",
+             [this](exchange::Claimer claimer, exchange::Work row) { return contract_keeping->run(std::move(claimer), std::move(row)); });
+  }
+
+  // SEC-078: reads the files anew, because the successor may have been put in their place.
+  http::Awaitable<Result<api::OrderedJson>> plan_emergency(std::string slug, std::string sha256) {
+    Result<api::OrderedJson> plan = fail("notFound", "no such certificate");
+    std::function<void()> look = [&] {
+      const auto present = current_identities();
+      const auto* compromised = present->certificate(slug, sha256);
+      if (!compromised) return;
+      const auto current = configuration->current();
+      auto keys = current->compromised_keys;
+      keys.insert(key_sha256(compromised->key_pair->certificate()));
+      const auto after = Identities::load(current->tenants, settings, trust, keys, clock(), log());
+      plan = emergency_plan(*compromised, *after, *current->contracts);
+    };
+    co_await run_blocking(blocking.executor(), std::move(look));
+    co_return plan;
   }
 
   http::Awaitable<Result<>> in_unit(sql::Unit unit) { co_return co_await exchange::commit(*database, std::move(unit)); }
@@ -296,10 +341,6 @@ struct Node::Parts {
 
   Result<> start_listeners() {
     SCHAKEL_CHECK(ensure_periodic_work(*database, clock().now()));
-    if (!settings.ebms.insecure_transport && settings.listeners.at("external").enabled) {
-      auto own = tls_settings(settings);
-      SCHAKEL_TRY(tls_server, security::TlsServer::make(own, current_identities()->servers(settings.node.environment), clock()));
-    }
     SCHAKEL_CHECK(listen("internal", api->internal()));
     SCHAKEL_CHECK(listen("admin", api->admin()));
     SCHAKEL_CHECK(listen("external", [this](http::Request& request) { return external(request); }));
@@ -316,12 +357,10 @@ struct Node::Parts {
     options.hosts = configured.hosts;
     options.body_bytes_max = static_cast<std::size_t>(settings.limits.message_max);
     options.connection_age_max = std::chrono::duration_cast<std::chrono::seconds>(settings.tls.max_connection_age);
+    options.allowed_networks = configured.allowed_networks;
     options.problem_bodies = name == "internal" || name == "admin";
-    if (name == "external") {
-      options.tls = tls_server;
-      options.allowed_methods = "POST";
-      options.audit = [this](const http::SecurityEvent& event) { audit->record(slug_of(event.sni), audit_record(event)); };
-    }
+    if (name == "external") options.allowed_methods = "POST";
+    SCHAKEL_CHECK(protect(configured, options));
     auto server =
         std::make_unique<http::Server>(io.executor(), std::move(options), std::move(handler),
                                        http::Environment{environment.clock, environment.random, environment.log, environment.metrics});
@@ -329,6 +368,53 @@ struct Node::Parts {
     log().info("listener.started", {{"listener", configured.name}, {"address", configured.address}, {"port", server->port()}});
     listeners.emplace(configured.name, std::move(server));
     return {};
+  }
+
+  // Who may connect to a listener, and what it shows them (SEC-001, SEC-051, SEC-066).
+  Result<> protect(const config::Listener& configured, http::ListenerOptions& options) {
+    for (const auto& network : configured.allowed_networks)
+      if (!http::parse_network(network))
+        return fail("config.invalid", "listeners." + configured.name + ".allowed-networks: " + network + " is no network");
+    if (configured.name == "ops") return {};
+    options.audit = [this](const http::SecurityEvent& event) { audit->record(slug_of(event.sni), audit_record(event)); };
+    if (configured.name == "external") return protect_external(configured, options);
+    if (configured.tls == "none") {
+      const auto address = http::parse_address(configured.address);
+      if (!address || http::kind_of(*address) != http::AddressKind::loopback)
+        log().warning("listener.withoutTls", {{"listener", configured.name}, {"address", configured.address}});
+      return {};
+    }
+    auto tls = tls_settings(settings);
+    tls.require_client_certificate = configured.tls == "twoSided";
+    tls.sni_strict = false;
+    SCHAKEL_TRY(options.tls, make_tls(configured, std::move(tls)));
+    return {};
+  }
+
+  Result<> protect_external(const config::Listener& configured, http::ListenerOptions& options) {
+    if (configured.offload) {
+      options.offload = true;
+      options.verify_offloaded = [this](const http::OffloadedCertificate& passed, std::string_view host) -> Result<security::PeerIdentity> {
+        const auto current = configuration->current();
+        const auto* owner = current->tenant_of_host(host);
+        const auto store = trust.of(owner ? owner->environment : settings.node.environment);
+        if (!store) return fail("SEC.PKI.ANKER", "no anchors are configured for this environment");
+        return offloaded_clients->identify(*store, passed);
+      };
+      if (configured.proxy_certificate.empty()) return {};  // over loopback
+      SCHAKEL_TRY(options.proxy_certificates, proxy_certificates(settings.resolve(configured.proxy_certificate)));
+    } else if (settings.ebms.insecure_transport) {
+      return {};
+    }
+    SCHAKEL_TRY(options.tls, make_tls(configured, tls_settings(settings)));
+    return {};
+  }
+
+  Result<std::shared_ptr<security::TlsServer>> make_tls(const config::Listener& configured, security::TlsSettings own) {
+    SCHAKEL_TRY(auto shown, servers_of(configured, settings, *current_identities(), trust));
+    SCHAKEL_TRY(auto server, security::TlsServer::make(std::move(own), std::move(shown), clock()));
+    tls_servers[configured.name] = server;
+    return server;
   }
 
   http::Awaitable<http::Response> external(http::Request& request) {
@@ -399,16 +485,34 @@ struct Node::Parts {
     identities = std::move(fresh);
   }
 
+  std::shared_ptr<const Identities> loaded_identities(const Configuration& current) {
+    return Identities::load(current.tenants, settings, trust, current.compromised_keys, clock(), log());
+  }
+
   // New certificates for new handshakes; running connections keep theirs (SEC-074).
   void renew_identities() {
     const std::lock_guard one_at_a_time(renewal);
-    auto fresh = Identities::load(configuration->current()->tenants, settings, trust, clock(), log());
-    if (tls_server)
-      if (const auto replaced = tls_server->replace(fresh->servers(settings.node.environment)); !replaced) {
-        log().error("certificate.notReplaced", {{"code", replaced.error().code}, {"detail", replaced.error().detail}});
-        return;
-      }
+    auto fresh = loaded_identities(*configuration->current());
+    for (const auto& [name, server] : tls_servers) {
+      auto shown = servers_of(settings.listeners.at(name), settings, *fresh, trust);
+      const auto replaced = shown ? server->replace(std::move(*shown)) : Result<>(shown.error());
+      if (replaced) continue;
+      log().error("certificate.notReplaced", {{"listener", name}, {"code", replaced.error().code}, {"detail", replaced.error().detail}});
+      return;
+    }
     set_identities(std::move(fresh));
+    identities_changed.notify();
+  }
+
+  // SEC-078: what was made with a key that may be known to others ends, whoever is at the other side.
+  void end_connections_of(const std::set<std::string, std::less<>>& keys, const Identities& former) {
+    for (const auto& own : former.certificates()) {
+      if (!own.key_pair || !keys.contains(key_sha256(own.key_pair->certificate()))) continue;
+      const auto& sha256 = own.key_pair->certificate()->sha256;
+      log().warning("certificate.takenOutOfUse", {{"tenant", own.tenant}, {"certificate", sha256}});
+      for (auto& [name, listener] : listeners) listener->end_connections_of(sha256);
+    }
+    client->close_idle();
   }
 
   http::Awaitable<> watch_configuration() {
@@ -424,10 +528,35 @@ struct Node::Parts {
       const auto current = configuration->current();
       log().info("configuration.loaded", {{"version", current->version}, {"contracts", current->contracts->all().size()}});
       const bool other_tenants = current->tenants != former->tenants;
-      co_await run_blocking(blocking.executor(), [this, other_tenants] {
-        if (other_tenants) renew_identities();
+      const bool other_keys = current->compromised_keys != former->compromised_keys;
+      // Named: g++ 12 destroys a lambda that owns something twice when it is made inside a co_await.
+      std::function<void()> take_over = [this, other_tenants, other_keys, current] {
+        const auto before = current_identities();
+        if (other_tenants || other_keys) renew_identities();
+        if (other_keys) end_connections_of(current->compromised_keys, *before);
         crl_refresh->restore();
-      });
+      };
+      co_await run_blocking(blocking.executor(), std::move(take_over));
+    }
+  }
+
+  http::Awaitable<> watch_own_certificates() {
+    while (!stopped) {
+      co_await run_blocking(fetching.executor(), [this] { own_certificates->look(*current_identities()); });
+      co_await identities_changed.wait(OwnCertificates::judged_every);
+    }
+  }
+
+  // Beside the writer, and never at a scrape: how often somebody asks costs the database nothing.
+  http::Awaitable<> observe_all() {
+    while (!stopped) {
+      const auto observed = co_await observe(database->quiet(), clock().now(), settings.cluster.lease);
+      if (observed)
+        show(environment.metrics, *observed);
+      else
+        log().warning("metrics.notRead", {{"code", observed.error().code}, {"detail", observed.error().detail}});
+      show_expiry(environment.metrics, *current_identities(), *configuration->current()->contracts, clock().now());
+      co_await http::sleep(observe_interval);
     }
   }
 
@@ -493,6 +622,7 @@ struct Node::Parts {
     // No coroutine runs after this; what the database still completes is posted to contexts that stand still.
     io.stop();
     blocking.stop();
+    fetching.stop();
     if (database) database->stop();
     log().info("node.stopped");
   }
@@ -518,8 +648,9 @@ Result<> Node::reload(config::Settings settings) {
   auto& parts = *parts_;
   if (settings.database.url != parts.settings.database.url || settings.node.name != parts.settings.node.name)
     parts.log().warning("node.restartNeeded", {{"detail", "node.name and database.url change at a restart only"}});
+  parts.log().set_level(log_level_from(settings.log.level));
   parts.renew_identities();
-  parts.log().info("node.reloaded");
+  parts.log().info("node.reloaded", {{"logLevel", settings.log.level}});
   return {};
 }
 

@@ -33,7 +33,7 @@ class Node {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  // SIGHUP: takes new certificates, log level and limits; no connection is lost. Settings that need a restart are named in the log. Blocks.
+  // SIGHUP: takes new certificates and log.level; no connection is lost. Settings that need a restart are named in the log. Blocks.
   Result<> reload(config::Settings);
   // SIGTERM: not ready at once; waits node.drain-wait; stops accepting; ends what runs, at most node.drain-timeout; releases the lease.
   // Blocks.

@@ -110,6 +110,8 @@ struct SiteOptions {
   std::string slug, name, oin;
   std::string database_url;  // empty: SQLite in the folder
   std::string crl_refresh = "1h";
+  std::string external = "", inner = "";  // more keys of the external listener; of internal and admin: ", tls = \"oneSided\""
+  std::string more = "";                  // more tables of the configuration
 };
 
 class Site {
@@ -158,21 +160,31 @@ class Site {
   Rest ops() const { return Rest(url(ops_)); }
   std::string ebms_url() const { return "https://localhost:" + std::to_string(external_) + "/ebms"; }
   unsigned short external_port() const { return external_; }
+  unsigned short admin_port() const { return admin_; }
+  unsigned short internal_port() const { return internal_; }
+  const std::string& api_key() const { return api_key_; }
 
   // --- what it is ------------------------------------------------------------------------------------------------------------------------
   const SiteOptions& options() const { return options_; }
   const security::Issued& identity() const { return *identity_; }
   std::filesystem::path path(const std::string& name) const { return folder_ / name; }
+  void write(const std::string& name, const std::string& text) const { std::ofstream(folder_ / name, std::ios::binary) << text; }
   CpaParty party(std::string role) const { return {options_.name, options_.oin, std::move(role), ebms_url(), identity_->certificate}; }
   security::Issued issue() {
     return pki_.with([&](test::Pki& shared) { return shared.tls(options_.oin, options_.name, {"localhost"}); });
   }
   // Puts certificate and key where the tenant's are.
-  void install(const security::Issued& issued) {
+  void install(const security::Issued& issued, const std::string& name = "tls") {
     std::string chain = issued.certificate.pem();
     for (const auto& certificate : issued.chain) chain += certificate.pem();
-    write("keys/tls.pem", chain);
-    security::write_private_file((folder_ / "keys/tls.key").string(), *security::private_key_pem(issued.key_pair->key())).value();
+    write("keys/" + name + ".pem", chain);
+    security::write_private_file((folder_ / ("keys/" + name + ".key")).string(), *security::private_key_pem(issued.key_pair->key()))
+        .value();
+  }
+  // Gives the tenant these certificates, in this order; also beside a running node.
+  void use_certificates(const std::vector<std::string>& names) {
+    certificate_names_ = names;
+    set_up();
   }
 
   // --- contracts
@@ -192,19 +204,17 @@ class Site {
  private:
   static std::string url(unsigned short port) { return "http://127.0.0.1:" + std::to_string(port); }
 
-  void write(const std::string& name, const std::string& text) const { std::ofstream(folder_ / name, std::ios::binary) << text; }
-
   std::string configuration(const std::string& node) const {
     const auto bind = [](unsigned short port) { return "\"127.0.0.1:" + std::to_string(port) + "\""; };
     const bool first = node == "a";
     const auto port = [&](unsigned short own) { return first ? own : free_port(); };
     return "[node]\nname = \"" + node + "\"\nenvironment = \"test\"\ndrain-wait = \"100ms\"\n[database]\nurl = \"" +
            (options_.database_url.empty() ? "sqlite:schakel.db" : options_.database_url) +
-           "\"\npool-size = 6\n[listeners]\nexternal = { bind = " + bind(port(external_)) +
-           " }\ninternal = { bind = " + bind(port(internal_)) + " }\nadmin = { bind = " + bind(port(admin_)) +
-           " }\nops = { bind = " + bind(port(ops_)) +
+           "\"\npool-size = 6\n[listeners]\nexternal = { bind = " + bind(port(external_)) + options_.external +
+           " }\ninternal = { bind = " + bind(port(internal_)) + options_.inner + " }\nadmin = { bind = " + bind(port(admin_)) +
+           options_.inner + " }\nops = { bind = " + bind(port(ops_)) +
            " }\n[pki]\ntest-anchors = \"anchors.pem\"\nintermediates = \"intermediates.pem\"\nkeys = \"keys\"\n[crl]\nrefresh = \"" +
-           options_.crl_refresh + "\"\n[webhook]\nallowed-networks = [\"127.0.0.0/8\"]\nallow-http = true\n";
+           options_.crl_refresh + "\"\n[webhook]\nallowed-networks = [\"127.0.0.0/8\"]\nallow-http = true\n" + options_.more;
   }
 
   void set_up() {
@@ -218,8 +228,9 @@ class Site {
     tenant.name = options_.name;
     tenant.oins = {options_.oin};
     tenant.hosts = {"localhost"};
-    tenant.certificates = {{.certificates = "tls.pem", .key = "tls.key", .passphrase = {}}};
-    server::set_up_tenant(*database, tenant, (folder_ / "api.key").string(), random, SystemClock().now()).value();
+    for (const auto& name : certificate_names_)
+      tenant.certificates.push_back({.certificates = name + ".pem", .key = name + ".key", .passphrase = {}});
+    server::set_up_tenant(*database, tenant, api_key_.empty() ? (folder_ / "api.key").string() : "", random, SystemClock().now()).value();
     std::ifstream key(folder_ / "api.key");
     std::getline(key, api_key_);
     database->stop();
@@ -230,6 +241,7 @@ class Site {
   Folder folder_;
   unsigned short external_ = 0, admin_ = 0, internal_ = 0, ops_ = 0;
   std::optional<security::Issued> identity_;
+  std::vector<std::string> certificate_names_{"tls"};
   std::string api_key_;
   std::unique_ptr<Process> process_;
 };
