@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/limits.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "base/time.hpp"
