@@ -46,6 +46,8 @@ function(schakel_test name)
   add_executable(${name} ${TEST_SOURCES})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests)
   target_link_libraries(${name} PRIVATE ${TEST_USES} schakel_options GTest::gtest GTest::gmock GTest::gtest_main)
+  # What is tested is optimised; the tests themselves need not be, and compile in half the time.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O0>)
   target_compile_definitions(${name} PRIVATE SCHAKEL_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SCHAKEL_BINARY_DIR="${CMAKE_BINARY_DIR}")
   if(SCHAKEL_PCH)
     schakel_precompiled_headers("${TEST_ROOM}" headers)

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <functional>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -130,6 +131,9 @@ Result<> cancel_work(sql::Transaction&, std::string_view kind, std::string_view 
 Result<bool> hasten_work(sql::Transaction&, std::string_view kind, std::string_view subject, Instant now);
 // When the next row can be claimed, circuits considered; nullopt: none waits. It may lie in the past when a destination is at its cap.
 Result<std::optional<Instant>> next_due(sql::Transaction&);
+// Gives back what this claimer holds in the table and not in memory: rows of a claim whose commit failed in a way that leaves its outcome
+// unknown. How many.
+Result<std::int64_t> release_claims_except(sql::Transaction&, const Claimer&, const std::set<std::string, std::less<>>& held);
 Result<std::int64_t> release_claims_of(sql::Transaction&, std::string_view node, std::int64_t below_epoch);
 
 // Circuits per destination (ADP-704): opens after 5 transport failures in a row, a probe each 60 s.

@@ -180,6 +180,18 @@ Result<std::optional<Instant>> next_due(Transaction& tx) {
   return next;
 }
 
+Result<std::int64_t> release_claims_except(Transaction& tx, const Claimer& claimer, const std::set<std::string, std::less<>>& held) {
+  SCHAKEL_TRY(const Rows rows, tx.query("SELECT id FROM work WHERE node = $1 AND epoch = $2", {claimer.node, claimer.epoch}));
+  std::int64_t released = 0;
+  for (const Row& row : rows) {
+    if (held.contains(row.text(0))) continue;
+    SCHAKEL_CHECK(tx.post("UPDATE work SET node = NULL, epoch = NULL WHERE id = $1 AND node = $2 AND epoch = $3",
+                          {row.text(0), claimer.node, claimer.epoch}));
+    ++released;
+  }
+  return released;
+}
+
 Result<std::int64_t> release_claims_of(Transaction& tx, std::string_view node, std::int64_t below_epoch) {
   return tx.execute("UPDATE work SET node = NULL, epoch = NULL WHERE node = $1 AND epoch < $2", {node, below_epoch});
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "base/limits.hpp"
@@ -33,7 +34,7 @@ struct WorkLoop::State {
         lag(metrics.gauge("work_lag_seconds", "Age of the oldest due work")) {}
 
   http::asio::any_io_executor executor;
-  http::asio::any_io_executor strand;  // the loop and the ends of rows: `failures` needs no lock
+  http::asio::any_io_executor strand;  // the loop and the ends of rows: what they share needs no lock
   http::Wakeup wakeup;
   sql::Database& database;
   Lease lease;
@@ -43,6 +44,8 @@ struct WorkLoop::State {
   Gauge& lag;
   std::map<std::string, Handler, std::less<>> handlers;  // not changed after start
   std::map<std::string, int, std::less<>> failures;      // in a row, per kind
+  std::set<std::string, std::less<>> held;               // ids of the rows that run
+  bool doubtful = false;                                 // the table may hold claims of ours that are not in `held`
   std::atomic<bool> stopped{true};
   std::atomic<bool> looping{false};
   std::atomic<std::size_t> running{0};
@@ -67,8 +70,19 @@ struct WorkLoop::State {
     if (!claimed) {
       log.warning("work.notClaimed", {{"code", claimed.error().code}, {"detail", claimed.error().detail}});
       rows.clear();
+      doubtful = true;
     }
     co_return rows;
+  }
+
+  // A claim whose commit failed may have been kept all the same: its rows would stay claimed by a node that does not know of them.
+  http::Awaitable<> settle_doubt(Claimer claimer) {
+    const auto settled = co_await exchange::commit(database, [&](sql::Transaction& transaction) -> Result<> {
+      SCHAKEL_TRY(const auto released, exchange::release_claims_except(transaction, claimer, held));
+      if (released > 0) log.warning("work.released", {{"rows", released}});
+      return {};
+    });
+    doubtful = !settled;
   }
 
   static http::Awaitable<> loop(std::shared_ptr<State> self) {
@@ -85,6 +99,7 @@ struct WorkLoop::State {
     const auto claimer = lease();
     const auto room = options.in_flight_max - std::min(options.in_flight_max, running.load());
     if (!claimer || room == 0) co_return poll;
+    if (doubtful) co_await settle_doubt(*claimer);
     const auto due = co_await next_due();
     const auto now = clock.now();
     lag.set(due && *due < now ? std::chrono::duration<double>(now - *due).count() : 0);
@@ -94,6 +109,7 @@ struct WorkLoop::State {
     const auto rows = co_await claim(*claimer, room);
     for (const auto& row : rows) {
       ++running;
+      held.insert(row.id);
       http::spawn(executor, run(self, *claimer, row));
     }
     // After an empty batch, what is due waits for a circuit or for its destination's other rows.
@@ -117,12 +133,14 @@ struct WorkLoop::State {
   }
 
   static http::Awaitable<> end(std::shared_ptr<State> self, Claimer claimer, Work row, Result<> result) {
+    const auto id = row.id;
     if (result)
       self->failures[row.kind] = 0;
     else if (result.error().code != "work.lost")
       co_await self->put_back(claimer, std::move(row), result.error());
     else
       self->log.info("work.lost", {{"kind", row.kind}, {"subject", row.subject}});
+    self->held.erase(id);
     --self->running;
     self->wakeup.notify();
   }

@@ -49,13 +49,36 @@ class Diary {
   std::vector<std::string> entries_;
 };
 
+// A database whose answer to a commit can get lost: it happens, and whoever asked for it hears that nobody knows.
+class Forgetful final : public sql::Database {
+ public:
+  explicit Forgetful(std::unique_ptr<sql::Database> inner) : inner_(std::move(inner)) {}
+  std::atomic<bool> forgets_next{false};
+
+  void submit(sql::Unit unit, sql::Completion done) override {
+    const bool forgets = forgets_next.exchange(false);
+    inner_->submit(std::move(unit), [forgets, done = std::move(done)](Result<> result) {
+      done(forgets ? Result<>(fail("storage.unavailable", "its outcome is unknown")) : std::move(result));
+    });
+  }
+  void submit_read(sql::Unit unit, sql::Completion done) override { inner_->submit_read(std::move(unit), std::move(done)); }
+  bool is_postgres() const override { return inner_->is_postgres(); }
+  bool available() const override { return inner_->available(); }
+  void stop() override { inner_->stop(); }
+
+ private:
+  std::unique_ptr<sql::Database> inner_;
+};
+
 class WorkLoopTest : public schakel::testing::DatabaseTest {
  protected:
   void SetUp() override {
     DatabaseTest::SetUp();
     if (IsSkipped() || HasFatalFailure()) return;
     ASSERT_TRUE(sql::migrate(*database, exchange::migrations()));
-    waking_ = std::make_unique<WakingDatabase>(std::move(database));
+    auto forgetful = std::make_unique<Forgetful>(std::move(database));
+    forgetful_ = forgetful.get();
+    waking_ = std::make_unique<WakingDatabase>(std::move(forgetful));
     ASSERT_TRUE(commit([&](sql::Transaction& tx) -> Result<> {
       SCHAKEL_TRY(claimer_, exchange::take_node_lease(tx, "a", clock_.now()));
       return {};
@@ -126,10 +149,21 @@ class WorkLoopTest : public schakel::testing::DatabaseTest {
   Diary diary_;
   std::atomic<bool> leased_{true};
   exchange::Claimer claimer_;
+  Forgetful* forgetful_ = nullptr;
   std::unique_ptr<WakingDatabase> waking_;
   std::unique_ptr<http::IoThreads> io_;
   std::unique_ptr<WorkLoop> loop_;
 };
+
+// ADP-006, EB-221: a claim that was kept although its commit seemed to fail is not lost until the node restarts.
+TEST_P(WorkLoopTest, RunsTheRowsOfAClaimWhoseAnswerGotLost) {
+  loop_->on("ebms.send", finishing());
+  add("ebms.send", "m-1");
+  forgetful_->forgets_next = true;
+  loop_->start();
+  EXPECT_TRUE(diary_.wait_for(1));
+  EXPECT_THAT(diary_.entries(), ElementsAre("m-1"));
+}
 
 TEST_P(WorkLoopTest, RunsWhatACommitMadeDueWithoutWaitingForThePoll) {
   loop_->on("test.run", finishing());
