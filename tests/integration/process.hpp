@@ -35,6 +35,7 @@ class Process {
     if (pid_ != 0) return;
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // nothing outlives the test program
     const int out = ::open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    if (const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC); nothing >= 0) ::dup2(nothing, STDIN_FILENO);
     ::dup2(out, STDOUT_FILENO);
     ::dup2(out, STDERR_FILENO);
     std::vector<char*> words;
