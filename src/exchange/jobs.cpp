@@ -8,6 +8,11 @@ namespace {
 constexpr std::array<std::string_view, 4> job_states{"queued", "running", "completed", "stopped"};
 constexpr std::array<std::string_view, 3> item_states{"waiting", "done", "failed"};
 
+#define SCHAKEL_JOB_SELECT                                                                                                         \
+  "SELECT id, tenant, action, reason, parameters, filter, actor, state, total, done, failed, created_at, started_at, finished_at " \
+  "FROM jobs "
+#define SCHAKEL_JOB_ITEM_SELECT "SELECT position, message, state, result, copy, code, detail FROM job_items WHERE "
+
 template <class State, std::size_t count>
 State state_of(const std::array<std::string_view, count>& names, std::string_view name) {
   const auto found = std::find(names.begin(), names.end(), name);
@@ -54,12 +59,9 @@ Result<> insert_job(sql::Transaction& tx, const Job& job, std::span<const std::s
 }
 
 Result<std::optional<Job>> find_job(sql::Transaction& tx, std::string_view tenant, std::string_view id) {
-  const std::string_view text = tx.for_update()
-                                    ? "SELECT id, tenant, action, reason, parameters, filter, actor, state, total, done, failed, "
-                                      "created_at, started_at, finished_at FROM jobs WHERE id = $1 AND tenant = $2 FOR UPDATE"
-                                    : "SELECT id, tenant, action, reason, parameters, filter, actor, state, total, done, failed, "
-                                      "created_at, started_at, finished_at FROM jobs WHERE id = $1 AND tenant = $2";
-  SCHAKEL_TRY(sql::Rows rows, tx.query(text, {id, tenant}));
+  static constexpr std::string_view plain = SCHAKEL_JOB_SELECT "WHERE id = $1 AND tenant = $2";
+  static constexpr std::string_view locking = SCHAKEL_JOB_SELECT "WHERE id = $1 AND tenant = $2 FOR UPDATE";
+  SCHAKEL_TRY(sql::Rows rows, tx.query(tx.for_update() ? locking : plain, {id, tenant}));
   if (rows.empty()) return std::optional<Job>();
   auto& row = rows[0];
   Job job;
@@ -86,8 +88,7 @@ Result<> update_job(sql::Transaction& tx, const Job& job) {
 }
 
 Result<std::vector<JobItem>> waiting_items(sql::Transaction& tx, std::string_view tenant, std::string_view job, std::int64_t limit) {
-  SCHAKEL_TRY(sql::Rows rows, tx.query("SELECT position, message, state, result, copy, code, detail FROM job_items "
-                                       "WHERE job = $1 AND tenant = $2 AND state = 'waiting' ORDER BY position LIMIT $3",
+  SCHAKEL_TRY(sql::Rows rows, tx.query(SCHAKEL_JOB_ITEM_SELECT "job = $1 AND tenant = $2 AND state = 'waiting' ORDER BY position LIMIT $3",
                                        {job, tenant, limit}));
   return items_from(rows);
 }
@@ -110,9 +111,9 @@ Result<JobItemPage> job_items(sql::Transaction& tx, std::string_view tenant, std
   SCHAKEL_TRY(const sql::Rows total,
               tx.query("SELECT count(*) FROM job_items WHERE job = $1 AND tenant = $2 AND ($3 = '' OR state = $3)", {job, tenant, wanted}));
   page.total = total[0].integer(0);
-  SCHAKEL_TRY(sql::Rows rows, tx.query("SELECT position, message, state, result, copy, code, detail FROM job_items "
-                                       "WHERE job = $1 AND tenant = $2 AND ($3 = '' OR state = $3) ORDER BY position LIMIT $4 OFFSET $5",
-                                       {job, tenant, wanted, limit, offset}));
+  SCHAKEL_TRY(sql::Rows rows,
+              tx.query(SCHAKEL_JOB_ITEM_SELECT "job = $1 AND tenant = $2 AND ($3 = '' OR state = $3) ORDER BY position LIMIT $4 OFFSET $5",
+                       {job, tenant, wanted, limit, offset}));
   page.items = items_from(rows);
   return page;
 }

@@ -4,6 +4,11 @@ namespace schakel::exchange {
 
 namespace {
 
+// In the order in which signal_from reads them.
+#define SCHAKEL_SIGNAL_SELECT                                                                                                        \
+  "SELECT id, tenant, direction, contract_id, cpa_id, party, action, message_id, ref_to_message_id, message, root, at, send_until, " \
+  "keep_until, answered_at, answer, answer_timestamp, error FROM signals WHERE "
+
 Signal signal_from(sql::Row& row) {
   Signal s;
   s.id = row.take(0);
@@ -52,19 +57,11 @@ Result<> insert_signal(sql::Transaction& tx, const Signal& s) {
 }
 
 Result<std::optional<Signal>> find_signal(sql::Transaction& tx, std::string_view tenant, std::string_view id) {
-  return first(
-      tx.query("SELECT id, tenant, direction, contract_id, cpa_id, party, action, message_id, ref_to_message_id, message, root, at, "
-               "send_until, keep_until, answered_at, answer, "
-               "answer_timestamp, error FROM signals WHERE id = $1 AND tenant = $2",
-               {id, tenant}));
+  return first(tx.query(SCHAKEL_SIGNAL_SELECT "id = $1 AND tenant = $2", {id, tenant}));
 }
 
 Result<std::optional<Signal>> find_outbound_signal(sql::Transaction& tx, std::string_view message_id) {
-  return first(
-      tx.query("SELECT id, tenant, direction, contract_id, cpa_id, party, action, message_id, ref_to_message_id, message, root, at, "
-               "send_until, keep_until, answered_at, answer, "
-               "answer_timestamp, error FROM signals WHERE message_id = $1 AND direction = 'outbound' LIMIT 1",
-               {message_id}));
+  return first(tx.query(SCHAKEL_SIGNAL_SELECT "message_id = $1 AND direction = 'outbound' LIMIT 1", {message_id}));
 }
 
 Result<bool> has_inbound_signal(sql::Transaction& tx, std::string_view tenant, std::string_view cpa_id, std::string_view party,
@@ -77,21 +74,14 @@ Result<bool> has_inbound_signal(sql::Transaction& tx, std::string_view tenant, s
 }
 
 Result<std::optional<Signal>> find_response_to(sql::Transaction& tx, std::string_view tenant, std::string_view message) {
-  return first(tx.query(
-      "SELECT id, tenant, direction, contract_id, cpa_id, party, action, message_id, ref_to_message_id, message, root, at, "
-      "send_until, keep_until, answered_at, answer, "
-      "answer_timestamp, error FROM signals WHERE message = $1 AND message <> '' AND tenant = $2 AND direction = 'outbound' AND action IN "
-      "('Acknowledgment', 'MessageError') ORDER BY at LIMIT 1",
-      {message, tenant}));
+  return first(tx.query(SCHAKEL_SIGNAL_SELECT "message = $1 AND message <> '' AND tenant = $2 AND direction = 'outbound' AND action IN "
+                                              "('Acknowledgment', 'MessageError') ORDER BY at LIMIT 1",
+                        {message, tenant}));
 }
 
 Result<std::vector<Signal>> signals_about(sql::Transaction& tx, std::string_view tenant, std::string_view message) {
-  SCHAKEL_TRY(
-      sql::Rows rows,
-      tx.query("SELECT id, tenant, direction, contract_id, cpa_id, party, action, message_id, ref_to_message_id, message, root, at, "
-               "send_until, keep_until, answered_at, answer, "
-               "answer_timestamp, error FROM signals WHERE message = $1 AND message <> '' AND tenant = $2 ORDER BY at, id",
-               {message, tenant}));
+  SCHAKEL_TRY(sql::Rows rows,
+              tx.query(SCHAKEL_SIGNAL_SELECT "message = $1 AND message <> '' AND tenant = $2 ORDER BY at, id", {message, tenant}));
   std::vector<Signal> signals;
   for (auto& row : rows) signals.push_back(signal_from(row));
   return signals;

@@ -178,31 +178,17 @@ TEST_F(Offloaded, WorksBehindNginx) {
 
 // --- TLS inside (README section 12) -----------------------------------------------------------------------------------------------------
 
-// An application or operator that trusts the CAs of a PEM text; with a certificate when it is given one.
+// An application or operator at an inner listener.
 class Insider {
  public:
-  Insider(std::string ca_pem, std::shared_ptr<const security::KeyPair> identity = {}) : io_(1U) {
-    tls_ = security::TlsClient::make_web({}, std::move(identity), nullptr, ca_pem, clock_).value();
-    client_.emplace(io_.executor(), http::Client::Options{}, clock_, silent_log(), metrics_);
-  }
-  ~Insider() { io_.stop(); }
+  explicit Insider(const std::string& ca_pem, std::shared_ptr<const security::KeyPair> identity = {})
+      : client_(ca_pem, std::move(identity)) {}
   RestAnswer get(unsigned short port, const std::string& path, const std::string& api_key) {
-    http::ClientRequest request;
-    request.method = "GET";
-    request.url = "https://localhost:" + std::to_string(port) + path;
-    request.headers.add("X-Api-Key", api_key);
-    request.tls = tls_;
-    auto answer = boost::asio::co_spawn(io_.executor(), client_->send(std::move(request)), boost::asio::use_future).get();
-    if (!answer) return {.status = 0, .headers = {}, .body = answer.error().code + ": " + answer.error().detail};
-    return {.status = answer->status, .headers = std::move(answer->headers), .body = std::move(answer->body)};
+    return client_.send("GET", "https://localhost:" + std::to_string(port) + path, {{"X-Api-Key", api_key}});
   }
 
  private:
-  SystemClock clock_;
-  Metrics metrics_;
-  http::IoThreads io_;
-  std::shared_ptr<security::TlsClient> tls_;
-  std::optional<http::Client> client_;
+  Partner client_;
 };
 
 class Inside : public ::testing::Test {
