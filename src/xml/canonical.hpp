@@ -1,0 +1,44 @@
+// Canonical XML 1.0 (W3C 2001) and Exclusive XML Canonicalization 1.0 (W3C 2002), both without comments, written to a sink as they are
+// made.
+//
+// One implementation for ebMS2 and WUS. It walks the parsed tree once, builds no node-set, copies no text that needs no escaping, and never
+// changes the document. Pure functions, safe from every thread.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+#include "xml/document.hpp"
+
+namespace schakel::xml {
+
+enum class Canonical { exclusive, inclusive };
+
+// Takes canonical octets as they come: a digest, a string.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  virtual void write(BytesView) = 0;
+};
+
+struct CanonicalOptions {
+  Canonical form = Canonical::exclusive;
+  // PrefixList of InclusiveNamespaces (exclusive form only); "" stands for #default.
+  std::span<const std::string> inclusive_prefixes{};
+  // Elements that are left out with everything below them: an enveloped signature, what a filter removed. Looked at for every element, so
+  // keep it short or sorted by whoever calls.
+  std::span<const Element> omitted{};
+};
+
+// The element and all below it. Namespaces in scope from its ancestors count as the form says; so do xml: attributes of ancestors in the
+// inclusive form. Errors: "xml.canonical" (relative namespace URI).
+Result<> canonicalise(Element, const CanonicalOptions&, Sink&);
+// The whole document (a Reference with URI=""): processing instructions before and after the root element too.
+Result<> canonicalise(const Document&, const CanonicalOptions&, Sink&);
+// For short pieces.
+Result<Bytes> canonicalise(Element, const CanonicalOptions& = {});
+
+}  // namespace schakel::xml
