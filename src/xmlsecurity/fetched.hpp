@@ -1,0 +1,14 @@
+// OpenSSL's algorithms, fetched once: naming them anew for each digest costs more than digesting an envelope. Internal to xmlsecurity/.
+#pragma once
+
+#include <openssl/evp.h>
+
+#include "xmlsecurity/algorithms.hpp"
+
+namespace schakel::xmlsecurity {
+
+const EVP_MD* fetched(DigestMethod);
+const EVP_MD* fetched_sha1();  // inside RSA-OAEP only (security.md 2.7)
+const EVP_CIPHER* fetched(ContentCipher);
+
+}  // namespace schakel::xmlsecurity
