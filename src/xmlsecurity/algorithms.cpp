@@ -135,10 +135,6 @@ const EVP_MD* fetched(DigestMethod method) {
   static const std::array<EVP_MD*, 3> digests{fetch_digest("SHA256"), fetch_digest("SHA384"), fetch_digest("SHA512")};
   return digests[static_cast<std::size_t>(method)];
 }
-const EVP_MD* fetched_sha1() {
-  static const EVP_MD* digest = fetch_digest("SHA1");
-  return digest;
-}
 const EVP_CIPHER* fetched(ContentCipher cipher) {
   static const std::array<EVP_CIPHER*, 5> ciphers{fetch_cipher("AES-128-GCM"), fetch_cipher("AES-256-GCM"), fetch_cipher("AES-128-CBC"),
                                                   fetch_cipher("AES-256-CBC"), fetch_cipher("DES-EDE3-CBC")};

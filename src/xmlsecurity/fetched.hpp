@@ -8,7 +8,6 @@
 namespace schakel::xmlsecurity {
 
 const EVP_MD* fetched(DigestMethod);
-const EVP_MD* fetched_sha1();  // inside RSA-OAEP only (security.md 2.7)
 const EVP_CIPHER* fetched(ContentCipher);
 
 }  // namespace schakel::xmlsecurity

@@ -8,6 +8,7 @@
 
 #include "security/openssl.hpp"
 #include "xml/canonical.hpp"
+#include "xmlsecurity/elements.hpp"
 #include "xmlsecurity/fetched.hpp"
 
 namespace schakel::xmlsecurity {
@@ -17,55 +18,23 @@ using xml::Element;
 
 constexpr int rsa_bits_min = 2048;  // SEC-011, WUS-171
 
+constexpr std::string_view structure = "signature.structure";
+
 Error malformed(std::string detail, Element where) {
-  return fail("signature.structure", std::move(detail), where.path());
+  return fail(std::string(structure), std::move(detail), where.path());
 }
 Error over(std::string_view what, std::size_t limit, Element where) {
   return fail("signature.limit", "more " + std::string(what) + " than " + std::to_string(limit), where.path());
 }
 
-// Child elements of the namespace ds, in the order of the schema.
-class Sequence {
- public:
-  explicit Sequence(Element parent) : parent_(parent), next_(parent.first_child()) {}
-
-  Element optional(std::string_view name) {
-    if (!next_ || !next_.is(uri::ds, name)) return {};
-    const Element found = next_;
-    next_ = found.next_sibling();
-    return found;
-  }
-  Result<Element> required(std::string_view name) {
-    if (const Element found = optional(name)) return found;
-    return malformed("ds:" + std::string(name) + " is missing or not at its place", next_ ? next_ : parent_);
-  }
-  Result<> end() const {
-    if (next_) return malformed("an element that has no place here", next_);
-    return {};
-  }
-
- private:
-  Element parent_, next_;
-};
-
-// SEC-111: a comment or instruction could split what two readers take for one value.
-Result<Bytes> octets_of(Element element) {
-  if (element.first_child() || element.has_comment_or_pi()) return malformed("a value that is not plain text", element);
-  auto octets = from_base64_lenient(element.text());
-  if (!octets || octets->empty()) return malformed("a value that is not base64", element);
-  return octets;
-}
-
-Result<std::string> algorithm_of(Element element) {
-  auto algorithm = element.attribute("", "Algorithm");
-  if (!algorithm) return malformed("the attribute Algorithm is missing", element);
-  return std::move(*algorithm);
+Sequence sequence_of(Element parent) {
+  return {parent, uri::ds, structure};
 }
 
 // A method without parameters: HMACOutputLength, RSAPSSParams and the like belong to algorithms that are not in the lists.
 Result<std::string> plain_algorithm_of(Element element) {
   if (element.first_child()) return malformed("parameters of an algorithm that has none", element.first_child());
-  return algorithm_of(element);
+  return algorithm_of(element, structure);
 }
 
 // The PrefixList of an InclusiveNamespaces child, when there is one.
@@ -90,11 +59,11 @@ Result<std::vector<std::string>> inclusive_prefixes_of(Element method, std::stri
 
 Result<std::vector<Transform>> read_transforms(Element transforms, const SignatureLimits& limits) {
   std::vector<Transform> out;
-  Sequence sequence(transforms);
+  auto sequence = sequence_of(transforms);
   while (const Element element = sequence.optional("Transform")) {
     if (out.size() == limits.transforms_max) return over("transforms of one reference", limits.transforms_max, transforms);
     Transform transform{.algorithm = {}, .inclusive_prefixes = {}, .element = element};
-    SCHAKEL_TRY(transform.algorithm, algorithm_of(element));
+    SCHAKEL_TRY(transform.algorithm, algorithm_of(element, structure));
     SCHAKEL_TRY(transform.inclusive_prefixes, inclusive_prefixes_of(element, transform.algorithm, limits));
     out.push_back(std::move(transform));
   }
@@ -108,22 +77,22 @@ Result<Reference> read_reference(Element element, const SignatureLimits& limits)
   reference.element = element;
   reference.uri = element.attribute("", "URI");
   reference.type = element.attribute("", "Type").value_or("");
-  Sequence parts(element);
+  auto parts = sequence_of(element);
   if (const Element transforms = parts.optional("Transforms")) {
     SCHAKEL_TRY(reference.transforms, read_transforms(transforms, limits));
   }
   SCHAKEL_TRY(const Element method, parts.required("DigestMethod"));
   SCHAKEL_TRY(reference.digest_algorithm, plain_algorithm_of(method));
   SCHAKEL_TRY(const Element value, parts.required("DigestValue"));
-  SCHAKEL_TRY(reference.digest_value, octets_of(value));
+  SCHAKEL_TRY(reference.digest_value, octets_of(value, structure));
   SCHAKEL_CHECK(parts.end());
   return reference;
 }
 
 Result<> read_signed_info(Signature& signature, const SignatureLimits& limits) {
-  Sequence parts(signature.signed_info);
+  auto parts = sequence_of(signature.signed_info);
   SCHAKEL_TRY(const Element canonicalization, parts.required("CanonicalizationMethod"));
-  SCHAKEL_TRY(signature.canonicalization_algorithm, algorithm_of(canonicalization));
+  SCHAKEL_TRY(signature.canonicalization_algorithm, algorithm_of(canonicalization, structure));
   SCHAKEL_TRY(signature.inclusive_prefixes, inclusive_prefixes_of(canonicalization, signature.canonicalization_algorithm, limits));
   for (const Element child : canonicalization.children()) {
     if (!child.is(uri::ec, "InclusiveNamespaces")) return malformed("parameters of an algorithm that has none", child);
@@ -145,7 +114,7 @@ Result<std::vector<Bytes>> read_certificates(Element key_info, const SignatureLi
   for (const Element x509 : key_info.children(uri::ds, "X509Data")) {
     for (const Element certificate : x509.children(uri::ds, "X509Certificate")) {
       if (out.size() == limits.certificates_max) return over("certificates", limits.certificates_max, key_info);
-      SCHAKEL_TRY(auto der, octets_of(certificate));
+      SCHAKEL_TRY(auto der, octets_of(certificate, structure));
       out.push_back(std::move(der));
     }
   }
@@ -258,13 +227,13 @@ Result<Signature> read_signature(Element element, const SignatureLimits& limits)
   if (!element.is(uri::ds, "Signature")) return malformed("not a ds:Signature", element);
   Signature signature;
   signature.element = element;
-  Sequence parts(element);
+  auto parts = sequence_of(element);
   SCHAKEL_TRY(signature.signed_info, parts.required("SignedInfo"));
   SCHAKEL_TRY(const Element value, parts.required("SignatureValue"));
   signature.key_info = parts.optional("KeyInfo");
   SCHAKEL_CHECK(parts.end());
   SCHAKEL_CHECK(read_signed_info(signature, limits));
-  SCHAKEL_TRY(signature.value, octets_of(value));
+  SCHAKEL_TRY(signature.value, octets_of(value, structure));
   if (signature.key_info) {
     SCHAKEL_TRY(signature.certificates, read_certificates(signature.key_info, limits));
   }
