@@ -8,7 +8,7 @@
 #include <optional>
 #include <string_view>
 
-#include "test_identity.hpp"
+#include "support/published_key.hpp"
 #include "xmlsecurity/encryption.hpp"
 
 using namespace schakel;
@@ -28,7 +28,7 @@ class Counting final : public Random {
 };
 
 std::optional<Bytes> decrypted(BytesView document, std::size_t piece) {
-  static const auto key = security::parse_private_key(fuzz::test_key).value();
+  static const auto key = security::parse_private_key(test::published_key).value();
   Counting random;
   Decryptor decryptor(
       {.ciphers = {ContentCipher::aes128_gcm, ContentCipher::aes256_gcm, ContentCipher::aes128_cbc, ContentCipher::aes256_cbc,

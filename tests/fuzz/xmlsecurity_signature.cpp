@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "test_identity.hpp"
+#include "support/published_key.hpp"
 #include "xml/canonical.hpp"
 #include "xmlsecurity/signature.hpp"
 
@@ -39,7 +39,7 @@ void check_verified(const Signature& signature) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* octets, std::size_t size) {
-  static const auto certificate = security::Certificate::from_pem(fuzz::test_certificate).value();
+  static const auto certificate = security::Certificate::from_pem(test::published_certificate).value();
   const std::string_view input(reinterpret_cast<const char*>(octets), size);
   const auto document = xml::Document::parse(input, {.depth_max = 64, .elements_max = 500});
   if (!document) return 0;

@@ -1,12 +1,12 @@
-// A key and its certificate that the corpora of signature and encryption were made with. TEST: published here, it protects nothing, and no
+// A key and its certificate that fuzz corpora were made with and benchmarks work with. TEST: published here, it protects nothing, and no
 // trust store of Schakel holds it.
 #pragma once
 
 #include <string_view>
 
-namespace schakel::fuzz {
+namespace schakel::test {
 
-inline constexpr std::string_view test_certificate = R"(-----BEGIN CERTIFICATE-----
+inline constexpr std::string_view published_certificate = R"(-----BEGIN CERTIFICATE-----
 MIIDdzCCAl+gAwIBAgICEmcwDQYJKoZIhvcNAQELBQAwUzELMAkGA1UEBhMCTkwx
 KjAoBgNVBAoMIVRFU1QsIHB1Ymxpc2hlZCwgcHJvdGVjdHMgbm90aGluZzEYMBYG
 A1UEAwwPU2NoYWtlbCBmdXp6aW5nMCAXDTI2MTEyOTA5MjMxNFoYDzIxMjYxMTA1
@@ -29,7 +29,7 @@ w3NsaUwa8KkHQ6bFYDsSxoi0S+KhIqtKelUk
 -----END CERTIFICATE-----
 )";
 
-inline constexpr std::string_view test_key = R"(-----BEGIN PRIVATE KEY-----
+inline constexpr std::string_view published_key = R"(-----BEGIN PRIVATE KEY-----
 MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDG6m2JdzbSZfyU
 qSSD9fCF6v9FRKvafdmvrO0g5s6WwX70teIaybHtrtxVX2PMPkC09esngs4X2l9C
 Z4B2f3MW7M8ee17yVU4vT09nGHI0t5Qzjm8UzttuNB53PFZjyPIE10oA2F4IFF89
@@ -59,4 +59,4 @@ TMp/6vuJ7w0+mb2HYD9DqaU=
 -----END PRIVATE KEY-----
 )";
 
-}  // namespace schakel::fuzz
+}  // namespace schakel::test
