@@ -23,20 +23,23 @@ constexpr auto base64_reverse = reverse_of(base64_alphabet);
 constexpr auto base64url_reverse = reverse_of(base64url_alphabet);
 
 std::string encode(BytesView in, std::string_view alphabet, bool padding) {
-  std::string out;
-  out.reserve((in.size() + 2) / 3 * 4);
-  std::size_t i = 0;
+  std::string out((in.size() + 2) / 3 * 4, '=');
+  char* to = out.data();
   const auto at = [&](std::size_t k) { return static_cast<std::uint32_t>(static_cast<unsigned char>(in[k])); };
-  for (; i + 3 <= in.size(); i += 3) {
+  std::size_t i = 0;
+  for (; i + 3 <= in.size(); i += 3, to += 4) {
     const auto group = at(i) << 16 | at(i + 1) << 8 | at(i + 2);
-    out += {alphabet[group >> 18], alphabet[group >> 12 & 63], alphabet[group >> 6 & 63], alphabet[group & 63]};
+    to[0] = alphabet[group >> 18];
+    to[1] = alphabet[group >> 12 & 63];
+    to[2] = alphabet[group >> 6 & 63];
+    to[3] = alphabet[group & 63];
   }
   if (const auto left = in.size() - i; left > 0) {
     const auto group = at(i) << 16 | (left == 2 ? at(i + 1) << 8 : 0);
-    out += alphabet[group >> 18];
-    out += alphabet[group >> 12 & 63];
-    if (left == 2) out += alphabet[group >> 6 & 63];
-    if (padding) out.append(3 - left, '=');
+    to[0] = alphabet[group >> 18];
+    to[1] = alphabet[group >> 12 & 63];
+    if (left == 2) to[2] = alphabet[group >> 6 & 63];
+    if (!padding) out.resize(out.size() - (3 - left));
   }
   return out;
 }

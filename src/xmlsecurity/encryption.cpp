@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <stdexcept>
+#include <utility>
 
 #include "security/openssl.hpp"
 #include "xmlsecurity/encrypted_key.hpp"
@@ -121,10 +122,9 @@ struct Encryptor::State {
   }
 
   Bytes take(std::size_t count) {
-    Bytes out = std::move(before);
-    before.clear();
-    out += to_base64(BytesView(unwritten).substr(0, count));
+    Bytes out = to_base64(BytesView(unwritten).substr(0, count));
     unwritten.erase(0, count);
+    if (!before.empty()) out.insert(0, std::exchange(before, {}));
     return out;
   }
 };
