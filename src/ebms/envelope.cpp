@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "xml/canonical.hpp"
+
 namespace schakel::ebms {
 
 namespace {
@@ -298,7 +300,7 @@ Result<Envelope> parse_envelope(BytesView root, const std::optional<std::string>
 }
 
 Result<Bytes> header_hash(const Envelope& envelope) {
-  SCHAKEL_TRY(const Bytes canonical, xml::canonicalise(envelope.message_header, xml::Canonical::exclusive));
+  SCHAKEL_TRY(const Bytes canonical, xml::canonicalise(envelope.message_header));
   return sha256(canonical);
 }
 

@@ -31,12 +31,15 @@ struct CanonicalOptions {
   // Elements that are left out with everything below them: an enveloped signature, what a filter removed. Looked at for every element, so
   // keep it short or sorted by whoever calls.
   std::span<const Element> omitted{};
+  // For a piece that is parsed alone and will stand as a child of this element of another document: what is in scope here counts as in
+  // scope of the piece's root.
+  Element context{};
 };
 
 // The element and all below it. Namespaces in scope from its ancestors count as the form says; so do xml: attributes of ancestors in the
 // inclusive form. Errors: "xml.canonical" (relative namespace URI).
 Result<> canonicalise(Element, const CanonicalOptions&, Sink&);
-// The whole document (a Reference with URI=""): processing instructions before and after the root element too.
+// The whole document (a Reference with URI="" and no comments): processing instructions before and after the root element too.
 Result<> canonicalise(const Document&, const CanonicalOptions&, Sink&);
 // For short pieces.
 Result<Bytes> canonicalise(Element, const CanonicalOptions& = {});

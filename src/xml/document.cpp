@@ -1,7 +1,6 @@
 #include "xml/document.hpp"
 
 #include <libxml/SAX2.h>
-#include <libxml/c14n.h>
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 
@@ -288,35 +287,6 @@ std::string Element::path() const {
   }
   std::string out;
   for (auto step = steps.rbegin(); step != steps.rend(); ++step) out += *step;
-  return out;
-}
-
-namespace {
-
-// The subtree below (and with) one element is visible; a namespace node belongs to the element it is asked for.
-int in_subtree(void* top, xmlNodePtr node, xmlNodePtr parent) {
-  const xmlNode* element = node == nullptr || node->type == XML_NAMESPACE_DECL || node->type == XML_ATTRIBUTE_NODE ? parent : node;
-  for (; element != nullptr; element = element->parent) {
-    if (element == top) return 1;
-  }
-  return 0;
-}
-
-int append_octets(void* out, const char* octets, int count) {
-  static_cast<Bytes*>(out)->append(octets, static_cast<std::size_t>(count));
-  return count;
-}
-
-}  // namespace
-
-Result<Bytes> canonicalise(Element element, Canonical form) {
-  Bytes out;
-  xmlOutputBufferPtr buffer = xmlOutputBufferCreateIO(append_octets, nullptr, &out, nullptr);
-  if (buffer == nullptr) return fail("xml.canonical", "no memory for the canonical form");
-  const int mode = form == Canonical::exclusive ? XML_C14N_EXCLUSIVE_1_0 : XML_C14N_1_0;
-  const int done = xmlC14NExecute(element.node()->doc, in_subtree, element.node(), mode, nullptr, 0, buffer);
-  const int closed = xmlOutputBufferClose(buffer);
-  if (done < 0 || closed < 0) return fail("xml.canonical", "the canonical form cannot be made", element.path());
   return out;
 }
 

@@ -73,10 +73,6 @@ class Document {
   _xmlDoc* doc_;
 };
 
-// Canonical octets of one element and all below it (exclusive or inclusive C14N, without comments).
-enum class Canonical { exclusive, inclusive };
-Result<Bytes> canonicalise(Element, Canonical);
-
 // Text for an element's content or an attribute's value. Characters that XML 1.0 cannot carry are refused: "xml.character".
 Result<std::string> escape_text(std::string_view);
 std::string escaped(std::string_view);  // for text that is known to be clean: & < > " escaped

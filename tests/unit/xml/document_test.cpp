@@ -253,23 +253,6 @@ TEST(Document, ParsesOnManyThreads) {
   for (int t = 0; t < 8; ++t) EXPECT_EQ(work[static_cast<std::size_t>(t)].get().root().attribute("", "a"), std::to_string(t));
 }
 
-TEST(Canonicalise, ExclusiveKeepsOnlyNamespacesInUse) {
-  const auto document = parsed("<a:r xmlns:a='urn:a' xmlns:b='urn:b'><a:c y='2' x=\"1\"><!-- out --><b:d></b:d>&gt;\r\n</a:c></a:r>");
-  EXPECT_EQ(canonicalise(document.root().first_child(), Canonical::exclusive).value(),
-            "<a:c xmlns:a=\"urn:a\" x=\"1\" y=\"2\"><b:d xmlns:b=\"urn:b\"></b:d>&gt;\n</a:c>");
-}
-
-TEST(Canonicalise, InclusiveCarriesTheNamespacesAndXmlAttributesOfAncestors) {
-  const auto document = parsed("<a:r xmlns:a='urn:a' xmlns:b='urn:b' xml:lang='nl'><c/><d/></a:r>");
-  EXPECT_EQ(canonicalise(document.root().first_child(), Canonical::inclusive).value(),
-            "<c xmlns:a=\"urn:a\" xmlns:b=\"urn:b\" xml:lang=\"nl\"></c>");
-}
-
-TEST(Canonicalise, OfTheRootLeavesOutWhatStandsBesideIt) {
-  const auto document = parsed("<?x y?><!-- c --><r><a/>t</r><!-- d -->");
-  EXPECT_EQ(canonicalise(document.root(), Canonical::exclusive).value(), "<r><a></a>t</r>");
-}
-
 TEST(EscapedText, SurvivesAParser) {
   const std::string text = "a<b>&\"c'\t\r\n\xE2\x82\xAC";
   const auto written = escape_text(text).value();
