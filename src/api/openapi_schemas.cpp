@@ -11,7 +11,7 @@ const std::string_view message_schemas = R"json({
   "findings": {"type": "array", "description": "Bevindingen bij een contract.", "items": {"$ref": "#/components/schemas/Finding"}},
   "id": {"type": "string", "description": "Bij message.duplicateId: het bericht dat dit messageId al heeft."},
   "candidates": {"type": "array", "description": "Bij contract.ambiguous: de contracten waaruit te kiezen is.", "items": {"type": "string"}},
-  "actions": {"type": "array", "description": "Acties die deze node niet kan beveiligen.", "items": {"type": "string"}}, "reason": {"type": "string", "description": "Bij call.upstream: waarom de partner niet is bereikt."}}},
+  "actions": {"type": "array", "description": "Acties die deze node niet kan beveiligen, met de reden.", "items": {"type": "object", "properties": {"action": {"type": "string"}, "reason": {"type": "string"}}}}, "reason": {"type": "string", "description": "Bij call.upstream: waarom de partner niet is bereikt."}}},
 "FieldError": {"type": "object", "required": ["in", "location", "code", "detail"], "properties": {
   "in": {"type": "string", "enum": ["body", "query", "header", "path"]}, "location": {"type": "string", "description": "JSON Pointer of naam."},
   "code": {"type": "string"}, "detail": {"type": "string"}}},

@@ -329,7 +329,10 @@ class MessageConclusion {
     if (verdict_ != Verdict::accepted && envelope->header.action != "MessageError") return {};
     // The connection was to the partner's verified server: that is the authentication of 3.6 step 1.
     SCHAKEL_CHECK(exchange::update_message(tx_, message_));
-    const SignalOrigin origin{*contract, sender, now_, outcome_.peer ? outcome_.peer->oin : std::string(),
+    const SignalOrigin origin{*contract,
+                              sender,
+                              now_,
+                              outcome_.peer ? outcome_.peer->oin : std::string(),
                               outcome_.peer ? outcome_.peer->sha256 : std::string(),
                               outcome_.peer ? outcome_.peer->serial : std::string(),
                               nullptr,

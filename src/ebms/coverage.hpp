@@ -1,5 +1,5 @@
-// What a signature covers: the one XPath filter of ebMS2 (MSG 4.1.3) in the spellings that are allowed, evaluated as it is written, and which
-// elements it may leave out (ebms.md 3.8 steps 4 and 5). Private to src/ebms.
+// What a signature covers: the one XPath filter of ebMS2 (MSG 4.1.3) in the spellings that are allowed, evaluated as it is written, and
+// which elements it may leave out (ebms.md 3.8 steps 4 and 5). Private to src/ebms.
 #pragma once
 
 #include <array>

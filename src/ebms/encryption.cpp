@@ -74,7 +74,8 @@ Result<Encrypting> encrypting_of(const cpa::Contracts& contracts, const cpa::Loa
 
 Result<> check_recipient(const Context& context, const cpa::LoadedContract& contract, const Encrypting& encrypting, Instant now) {
   if (!context.deps.keys) return not_allowed("encrypted profiles need keys, and this node has none");
-  const auto verdict = context.deps.keys->judge(contract.environment, std::span(&encrypting.recipient, 1), security::Usage::encryption, now, now);
+  const auto verdict =
+      context.deps.keys->judge(contract.environment, std::span(&encrypting.recipient, 1), security::Usage::encryption, now, now);
   if (verdict.ok()) return {};
   return fail("state.conflict", "the partner's encryption certificate may not be used now: " + verdict.reason + ": " + verdict.detail);
 }
@@ -119,9 +120,8 @@ Result<> can_decrypt(const Context& context, const cpa::Contracts& contracts, co
   if (!context.deps.keys) return not_allowed("encrypted profiles need keys, and this node has none");
   const Bytes mapped = contracts.mapped_certificate(contract, entry->der, now);
   const auto keys = context.deps.keys->decryption_keys(contract.row.tenant, now);
-  const bool held = std::ranges::any_of(keys, [&](const auto& pair) {
-    return pair->certificate()->der == mapped || pair->certificate()->der == entry->der;
-  });
+  const bool held = std::ranges::any_of(
+      keys, [&](const auto& pair) { return pair->certificate()->der == mapped || pair->certificate()->der == entry->der; });
   if (held) return {};
   return not_allowed("no key of this installation decrypts for " + certificate_name(mapped, agreed->certificate_ref));
 }

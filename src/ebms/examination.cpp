@@ -311,8 +311,8 @@ struct Examination::State {
       return;
     }
     const cpa::NonRepudiation* agreed = agreed_signature();
-    const auto method = (agreed ? xmlsecurity::digest_method(agreed->hash_function) : std::nullopt)
-                            .value_or(xmlsecurity::DigestMethod::sha256);
+    const auto method =
+        (agreed ? xmlsecurity::digest_method(agreed->hash_function) : std::nullopt).value_or(xmlsecurity::DigestMethod::sha256);
     if (encrypted) decrypting_ = decrypting_of(context_, *e.contracts, *e.contract, *e.channels, e.at);
     for (const std::size_t index : e.payload_parts) {
       Part& part = e.request.parts[index];
@@ -436,10 +436,9 @@ struct Examination::State {
     auto made = response();
     if (!made) {
       e.undecidable = true;
-      context_.deps.log.error("ebms.responseNotMade", {{"messageId", e.message.message_id},
-                                                       {"cpaId", e.message.cpa_id},
-                                                       {"code", made.error().code},
-                                                       {"detail", made.error().detail}});
+      context_.deps.log.error(
+          "ebms.responseNotMade",
+          {{"messageId", e.message.message_id}, {"cpaId", e.message.cpa_id}, {"code", made.error().code}, {"detail", made.error().detail}});
     } else if (*made) {
       exchange::Signal& signal = **made;
       signal.message = e.message.id;
@@ -452,15 +451,15 @@ struct Examination::State {
   Result<std::optional<exchange::Signal>> response() {
     const Examined& e = *out_;
     if (e.failure)
-      return outbound_signal(context_, *e.contract, e.sender_party, message_error(context_, *e.contract, e.envelope.header, *e.failure, e.at),
-                             e.at);
+      return outbound_signal(context_, *e.contract, e.sender_party,
+                             message_error(context_, *e.contract, e.envelope.header, *e.failure, e.at), e.at);
     const auto wanted = std::ranges::find_if(e.envelope.ack_requested, &AckRequested::targets_to_party_msh);
     if (wanted == e.envelope.ack_requested.end()) return std::optional<exchange::Signal>();
     SCHAKEL_TRY(const Envelope acknowledgment, acknowledge(context_, e, wanted->is_signed));
     SCHAKEL_TRY(exchange::Signal signal, outbound_signal(context_, *e.contract, e.sender_party, acknowledgment, e.at));
     if (wanted->is_signed) {
-      SCHAKEL_TRY(const Signing signing, signing_of_acknowledgment(context_, *e.contracts, *e.contract, *e.channels->receiver,
-                                                                   e.channels->receive, e.at));
+      SCHAKEL_TRY(const Signing signing,
+                  signing_of_acknowledgment(context_, *e.contracts, *e.contract, *e.channels->receiver, e.channels->receive, e.at));
       SCHAKEL_TRY(signal.root, sign_envelope(std::move(signal.root), {}, signing));
     }
     return std::optional(std::move(signal));

@@ -37,19 +37,17 @@ struct Examined {
   Instant keep_key_until{};
   std::optional<Failure> failure;  // the first row of 3.5 that needs no database
   exchange::Message message;
-  std::vector<exchange::Payload> payloads;   // in the order of the Manifest
-  std::vector<std::size_t> payload_parts;    // their indexes in request.parts
-  std::vector<std::string> dropped_blobs;    // of parts that the Manifest does not name
+  std::vector<exchange::Payload> payloads;          // in the order of the Manifest
+  std::vector<std::size_t> payload_parts;           // their indexes in request.parts
+  std::vector<std::string> dropped_blobs;           // of parts that the Manifest does not name
   std::optional<xmlsecurity::Signature> signature;  // of a secured message; points into the envelope
   std::optional<SignatureVerdict> verdict;          // of that signature, or of an Acknowledgment's
   std::string protection;                           // how it was secured: for the trail
   SignatureFault security_fault;                    // why rows 20, 24 or 25 failed: for the audit log, never for the partner
-  std::optional<exchange::Signal> response;  // the acknowledgement or the MessageError for `failure`
+  std::optional<exchange::Signal> response;         // the acknowledgement or the MessageError for `failure`
 
   const cpa::PartyInfo& sender() const { return contract->agreement.parties[static_cast<std::size_t>(sender_party)]; }
-  SignalOrigin origin() const {
-    return {*contract, sender_party, at, peer_oin, peer_sha256, peer_serial, verdict ? &*verdict : nullptr};
-  }
+  SignalOrigin origin() const { return {*contract, sender_party, at, peer_oin, peer_sha256, peer_serial, verdict ? &*verdict : nullptr}; }
 };
 
 // Rows 1-7, 9-18 of 3.5 (`message` checks), 19 and 21-23; the rows that need the store are in receiver.cpp.

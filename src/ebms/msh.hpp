@@ -76,8 +76,8 @@ std::optional<Answer> check_soap_action(std::optional<std::string_view> value);
 class KeyRing;   // protection.hpp
 class PartSink;  // mime.hpp
 
-// A request on its way through Msh::examine. Nearly always it is done at once; but a large part of a secured message is at rest already, and
-// must be decrypted or digested before the message can be judged (EB-031). The driver then streams it by:
+// A request on its way through Msh::examine. Nearly always it is done at once; but a large part of a secured message is at rest already,
+// and must be decrypted or digested before the message can be judged (EB-031). The driver then streams it by:
 //
 //   while (!examination.wanted_blob().empty()) {
 //     for each chunk of that blob, in order: examination.read(octets, sink);

@@ -71,10 +71,11 @@ void PartOpening::describe(PartSink* sink) {
   part_.wire_octets = std::exchange(part_.octets, std::exchange(held_, {}));
   part_.wire_blob = std::exchange(part_.blob, blob_);
   part_.size = size_;
-  part_.sha256 = to_hex(sha256_.finish());
+  Bytes sha256 = sha256_.finish();
+  part_.sha256 = to_hex(sha256);
   part_.content_type = content_type_of(plain_->mime_type);
   if (method_ == xmlsecurity::DigestMethod::sha256)
-    digest_ = from_hex(part_.sha256).value_or(Bytes());
+    digest_ = std::move(sha256);
   else if (sink)
     digest_ = by_method_.finish();
 }

@@ -1,8 +1,8 @@
 // One payload part of a secured message on its way from what travelled to what the signature covers and the application gets (ebms.md 3.4
 // step 12; EB-031, EB-175, EB-176). Private to src/ebms.
 //
-// Octets go in as they arrived, in pieces; plain octets of a large part go to the sink as they come. A part that cannot be opened is read to
-// its end all the same, so that neither answer nor time says where it failed.
+// Octets go in as they arrived, in pieces; plain octets of a large part go to the sink as they come. A part that cannot be opened is read
+// to its end all the same, so that neither answer nor time says where it failed.
 #pragma once
 
 #include <optional>

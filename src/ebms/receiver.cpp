@@ -154,9 +154,8 @@ class Receiver {
     trail.add(message.id, "rejected", failure.error_code, failure.description + " " + failure.location);
     SCHAKEL_CHECK(trail.write(tx_, message.tenant));
     if (e_.failure && e_.failure->row == failure.row && !e_.security_fault.reason.empty())
-      SCHAKEL_CHECK(record_refusal(tx_, context_,
-                                   {e_.envelope.header, e_.security_fault, message.tenant, e_.peer_oin, e_.peer_serial, e_.peer_sha256},
-                                   e_.at));
+      SCHAKEL_CHECK(record_refusal(
+          tx_, context_, {e_.envelope.header, e_.security_fault, message.tenant, e_.peer_oin, e_.peer_serial, e_.peer_sha256}, e_.at));
     context_.count_message(message, "refused");
     context_.count_error(message.tenant, "partner", failure.error_code);
     note("ebms.refused", failure.error_code);

@@ -88,7 +88,8 @@ nlohmann::json errors_json(const ErrorList& list) {
   return errors;
 }
 
-// EB-159: what a signed acknowledgement must prove, judged against the message as it was sent. nullopt: it counts, or no signature was asked.
+// EB-159: what a signed acknowledgement must prove, judged against the message as it was sent. nullopt: it counts, or no signature was
+// asked.
 Result<std::optional<SignatureFault>> signature_fault(sql::Transaction& tx, const Context& context, const SignalOrigin& origin,
                                                       const Envelope& envelope, const Message& message, std::string& signer) {
   SCHAKEL_TRY(const auto stored, exchange::find_message(tx, message.tenant, message.id, exchange::WithRoot::yes));

@@ -79,7 +79,8 @@ std::string envelope_transforms(xml::Canonical form) {
 }
 
 const ActorFilter& own_filter() {
-  static const ActorFilter filter{{{{"soap", std::string(uri::soap), std::string(uri::next_msh)}, {"soap", std::string(uri::soap), std::string(uri::next)}}}};
+  static const ActorFilter filter{
+      {{{"soap", std::string(uri::soap), std::string(uri::next_msh)}, {"soap", std::string(uri::soap), std::string(uri::next)}}}};
   return filter;
 }
 
@@ -190,7 +191,8 @@ class Judgement {
       }
       if (!reference.uri->starts_with("cid:")) return stop("SEC.XML.TRANSFORM", "a Reference to " + for_log(*reference.uri));
       const auto part = std::ranges::find(parts_, *reference.uri, &CoveredPart::href);
-      if (part == parts_.end()) return stop("SEC.XML.DEKKING", "a Reference to a part that is not in the Manifest: " + for_log(*reference.uri));
+      if (part == parts_.end())
+        return stop("SEC.XML.DEKKING", "a Reference to a part that is not in the Manifest: " + for_log(*reference.uri));
       const auto index = static_cast<std::size_t>(part - parts_.begin());
       if (++covered[index] > 1) return stop("SEC.XML.DEKKING", "two References to " + for_log(*reference.uri));
       part_references_[index] = &reference;
@@ -211,7 +213,8 @@ class Judgement {
     ++next;
     if (at(xmlsecurity::uri::xpath)) {
       const auto children = transforms[next].element.children();
-      const auto filter = children.size() == 1 && children.front().is(uri::ds, "XPath") ? read_actor_filter(children.front()) : std::nullopt;
+      const auto filter =
+          children.size() == 1 && children.front().is(uri::ds, "XPath") ? read_actor_filter(children.front()) : std::nullopt;
       if (!filter) return stop("SEC.XML.TRANSFORM", "an XPath that is not the one of ebMS2");
       left_out_ = left_out_by(*filter, root());
       ++next;
@@ -291,8 +294,9 @@ class Judgement {
   }
 
   bool try_all(const std::vector<security::Certificate>& candidates) {
-    const auto found = std::ranges::find_if(
-        candidates, [&](const security::Certificate& certificate) { return xmlsecurity::verify_value(signature_, certificate).has_value(); });
+    const auto found = std::ranges::find_if(candidates, [&](const security::Certificate& certificate) {
+      return xmlsecurity::verify_value(signature_, certificate).has_value();
+    });
     if (found == candidates.end()) return false;
     verified_ = *found;
     return true;
@@ -303,8 +307,8 @@ class Judgement {
     std::vector<security::Certificate> chain{certificate};
     for (auto& shown : shown_certificates())
       if (!(shown == certificate)) chain.push_back(std::move(shown));
-    const auto verdict = context_.deps.keys->judge(signatory_.contract.environment, chain, security::Usage::signing, now_,
-                                                   envelope_.header.timestamp);
+    const auto verdict =
+        context_.deps.keys->judge(signatory_.contract.environment, chain, security::Usage::signing, now_, envelope_.header.timestamp);
     if (!verdict.ok()) {
       verdict_.fault = SignatureFault{verdict.reason, verdict.detail, verdict.temporary()};
       return false;
@@ -400,9 +404,11 @@ struct SentReference {
 std::vector<SentReference> references_in(Element parent) {
   std::vector<SentReference> out;
   for (const Element reference : parent.children(uri::ds, "Reference")) {
+    // The schema has seen to it that both are there and that the value is base64.
     const Element method = reference.child(uri::ds, "DigestMethod"), value = reference.child(uri::ds, "DigestValue");
-    out.push_back({reference.attribute("", "URI").value_or(""), method ? method.attribute("", "Algorithm").value_or("") : std::string(),
-                   value ? from_base64_lenient(value.text()).value_or(Bytes()) : Bytes()});
+    const auto digest = from_base64_lenient(value.text());
+    out.push_back(
+        {reference.attribute("", "URI").value_or(""), method.attribute("", "Algorithm").value_or(""), digest ? *digest : Bytes()});
   }
   return out;
 }

@@ -67,7 +67,7 @@ Failure invalid_signature();
 struct CoveredPart {
   std::string href;
   std::function<Result<Bytes>(xmlsecurity::DigestMethod)> digest;
-  BytesView octets;         // when in memory: for a Reference with a canonicalisation
+  BytesView octets;  // when in memory: for a Reference with a canonicalisation
   bool in_memory = true;
 };
 

@@ -324,9 +324,8 @@ class Submission {
 
   Result<> encrypt_payload(std::size_t i, const Encrypting& encrypting) {
     exchange::Payload& payload = payloads_[i];
-    SCHAKEL_TRY(auto encryptor,
-                xmlsecurity::Encryptor::make(encryption_to_make(encrypting, payload.content_id, payload.content_type), encrypting.recipient,
-                                             context_.deps.random));
+    SCHAKEL_TRY(auto encryptor, xmlsecurity::Encryptor::make(encryption_to_make(encrypting, payload.content_id, payload.content_type),
+                                                             encrypting.recipient, context_.deps.random));
     payload.wire_blob = context_.new_id(now_);
     Bytes waiting;
     std::int64_t chunks = 0;

@@ -313,15 +313,17 @@ Result<std::vector<Message>> find_inbound(Transaction& tx, std::string_view tena
 }
 
 Result<std::vector<Payload>> payloads_of(Transaction& tx, std::string_view message) {
-  SCHAKEL_TRY(Rows rows, tx.query("SELECT message, position, content_id, content_type, file_name, size, sha256, blob, purged, wire_blob, wire_size FROM payloads "
-                                  "WHERE message = $1 ORDER BY position",
-                                  {message}));
+  SCHAKEL_TRY(
+      Rows rows,
+      tx.query(
+          "SELECT message, position, content_id, content_type, file_name, size, sha256, blob, purged, wire_blob, wire_size FROM payloads "
+          "WHERE message = $1 ORDER BY position",
+          {message}));
   std::vector<Payload> payloads;
   payloads.reserve(rows.size());
   for (Row& row : rows)
-    payloads.push_back(
-        {row.take(0), row.integer(1), row.take(2), row.take(3), row.take(4), row.integer(5), row.take(6), row.take(7), row.boolean(8),
-         row.take(9), row.integer(10)});
+    payloads.push_back({row.take(0), row.integer(1), row.take(2), row.take(3), row.take(4), row.integer(5), row.take(6), row.take(7),
+                        row.boolean(8), row.take(9), row.integer(10)});
   return payloads;
 }
 

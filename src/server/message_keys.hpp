@@ -1,8 +1,8 @@
-// The keys with which messages are signed and decrypted, and the judgement of partners' certificates (ebms/protection.hpp), over the tenants'
-// certificates and the trust stores.
+// The keys with which messages are signed and decrypted, and the judgement of partners' certificates (ebms/protection.hpp), over the
+// tenants' certificates and the trust stores.
 //
-// Looks at the newest snapshot at every call, so a rotation takes effect with the next message. A judgement is kept for some seconds, as long
-// as no CRL changes: one partner's certificate comes with every message. Safe from every thread.
+// Looks at the newest snapshot at every call, so a rotation takes effect with the next message. A judgement is kept for some seconds, as
+// long as no CRL changes: one partner's certificate comes with every message. Safe from every thread.
 #pragma once
 
 #include <functional>
