@@ -25,9 +25,9 @@ namespace schakel::xmlsecurity {
 struct EncryptionToMake {
   ContentCipher cipher = ContentCipher::aes256_gcm;  // never 3DES
   KeyTransport transport = KeyTransport::rsa_oaep_mgf1p;
-  std::optional<DigestMethod> oaep_digest;  // absent: no DigestMethod element, SHA-1 (EB-172)
-  std::string id;                           // an NCName; empty: no Id attribute
-  std::string mime_type;                    // empty: no MimeType attribute
+  std::optional<DigestMethod> oaep_digest{};  // absent: no DigestMethod element, SHA-1 (EB-172)
+  std::string id{};                           // an NCName; empty: no Id attribute
+  std::string mime_type{};                    // empty: no MimeType attribute
 };
 
 // One xenc:EncryptedData with its EncryptedKey inside (ebms.md 2.6), for the key of one certificate. Single use, single thread.

@@ -24,6 +24,7 @@ struct SignatureLimits {
   std::size_t references_max = 32;
   std::size_t transforms_max = 3;  // of one reference
   std::size_t certificates_max = 10;
+  std::size_t prefix_list_bytes_max = 1024;  // of one InclusiveNamespaces (WUS-027)
 };
 
 struct Transform {
@@ -53,7 +54,8 @@ struct Signature {
   std::vector<Bytes> certificates;  // DER of ds:KeyInfo/ds:X509Data/ds:X509Certificate, in order: a hint, never proof
 };
 
-// Structure, counts and base64 only. Errors: "signature.structure", "signature.limit"; the location is an XPath.
+// Structure, counts and base64 only. Strict: the order of the schema, no ds:Object, no parameter that a listed algorithm does not have, no
+// comment or instruction in a value. Errors: "signature.structure", "signature.limit"; the location is an XPath.
 Result<Signature> read_signature(xml::Element ds_signature, const SignatureLimits&);
 
 // Canonicalises SignedInfo and verifies its value with the key of the certificate. Errors: "signature.algorithm" (a method that is not in
@@ -80,9 +82,9 @@ struct SignatureToMake {
   std::string key_info;  // a serialised ds:KeyInfo element (prefix ds), or empty
 };
 
-// `<ds:Signature xmlns:ds="…">…</ds:Signature>` for insertion at `parent`, whose namespaces in scope count when the canonicalisation is
-// inclusive. Errors: "signature.algorithm" (a method that is never made, or one that does not fit the key), "signature.key" (the key
-// failed).
+// `<ds:Signature xmlns:ds="…">…</ds:Signature>` for insertion as a child of `parent`, whose namespaces in scope count when the
+// canonicalisation is inclusive; a prefix that `transforms` uses must be declared in it. Errors: "signature.algorithm" (a method that is
+// never made, or one that does not fit the key), "signature.structure" (a reference that is no XML), "signature.key" (the key failed).
 Result<std::string> make_signature(const SignatureToMake&, EVP_PKEY*, xml::Element parent);
 
 // `<ds:KeyInfo><ds:X509Data><ds:X509Certificate>…` of one certificate (EB-154).
