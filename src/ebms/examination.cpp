@@ -274,6 +274,7 @@ struct Examination::State {
     e.failure = check_header(e);
     if (!e.failure) e.failure = check_characteristics(context_, e);
     if (!e.failure) e.failure = check_signature_present(e);
+    if (e.failure && e.failure->row == 19) e.security_fault = {"SEC.XML.DEKKING", "no ds:Signature in the header", false};
     if (!e.failure && is_secured()) e.failure = read_signature();
     auto manifest = resolve_manifest(e);
     if (!e.failure) e.failure = std::move(manifest);

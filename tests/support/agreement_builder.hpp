@@ -45,8 +45,8 @@ class AgreementBuilder {
     return *this;
   }
 
-  // With what the parties sign and for what is encrypted to them: one certificate each (DER). Without, secured profiles are agreed that nobody
-  // can carry out.
+  // With what the parties sign and for what is encrypted to them: one certificate each (DER). Without, secured profiles are agreed that
+  // nobody can carry out.
   AgreementBuilder& certificates(Bytes first, Bytes second) {
     certificates_ = {std::move(first), std::move(second)};
     return *this;
@@ -120,8 +120,8 @@ class AgreementBuilder {
     return out;
   }
 
-  cpa::PartyInfo party(const PartySketch& own, const Bytes& certificate, const std::string& sends, const std::string& receives, const std::string& prefix,
-                       const std::string& other_prefix) const {
+  cpa::PartyInfo party(const PartySketch& own, const Bytes& certificate, const std::string& sends, const std::string& receives,
+                       const std::string& prefix, const std::string& other_prefix) const {
     cpa::PartyInfo out;
     out.name = "Party " + prefix;
     out.ids = {{"urn:osb:oin", own.oin}};

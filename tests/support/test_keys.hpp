@@ -1,5 +1,5 @@
-// Own keys and trust for message handlers in tests and in the simulator (ebms/protection.hpp): what server/ does over configuration, here over
-// a map. Tests change what is held while messages pass.
+// Own keys and trust for message handlers in tests and in the simulator (ebms/protection.hpp): what server/ does over configuration, here
+// over a map. Tests change what is held while messages pass.
 #pragma once
 
 #include <map>

@@ -455,7 +455,8 @@ TEST_F(Receiver, refuses_a_signed_action_without_signature_and_waits_when_it_can
                "Algorithm=\"urn:x\"/><ds:SignatureMethod "
                "Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256\"/><ds:Reference "
                "URI=\"\"><ds:DigestMethod "
-               "Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/><ds:DigestValue>AAAA</ds:DigestValue></ds:Reference></ds:SignedInfo><ds:SignatureValue>AAAA</"
+               "Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/><ds:DigestValue>AAAA</ds:DigestValue></ds:Reference></"
+               "ds:SignedInfo><ds:SignatureValue>AAAA</"
                "ds:SignatureValue></ds:Signature></soap:Header>");
   EXPECT_EQ(post(with).status, 503u);
   EXPECT_TRUE(node->inbound().empty());

@@ -59,6 +59,13 @@ class Secured : public Pair {
     return one;
   }
 
+  // The anchors, but no list of revoked certificates yet.
+  static std::shared_ptr<security::TrustStore> trust_without_lists() {
+    auto& authority = message_pki().authority();
+    return security::TrustStore::make({.profile = security::TrustProfile::test}, authority.anchors_pem(), authority.intermediates_pem())
+        .value();
+  }
+
   static AgreementBuilder secured(cpa::Profile profile = cpa::Profile::osb_rm_s) {
     auto builder = agreement(profile);
     builder.certificates(melder().der(), ontvanger().der());
@@ -100,8 +107,8 @@ class Secured : public Pair {
     const auto document = xml::Document::parse(root, {}).value();
     std::vector<xml::Element> left_out;
     if (how.leaves_out_next) {
-      const ActorFilter filter{{{{"soap", std::string(uri::soap), std::string(uri::next_msh)},
-                                 {"soap", std::string(uri::soap), std::string(uri::next)}}}};
+      const ActorFilter filter{
+          {{{"soap", std::string(uri::soap), std::string(uri::next_msh)}, {"soap", std::string(uri::soap), std::string(uri::next)}}}};
       left_out = left_out_by(filter, document.root());
     }
     xmlsecurity::SignatureToMake wanted;
@@ -109,14 +116,12 @@ class Secured : public Pair {
     wanted.method = how.method;
     wanted.key_info = how.key_info.value_or(xmlsecurity::x509_key_info(key.certificate()));
     const std::string own = transforms_with(xpath_with(own_actor_filter()), xmlsecurity::uri_of(how.form));
-    wanted.references.push_back(
-        {"", how.transforms.empty() ? own : how.transforms, how.digest,
-         xmlsecurity::canonical_digest(how.digest, document, {.form = how.form, .omitted = left_out}).value()});
+    wanted.references.push_back({"", how.transforms.empty() ? own : how.transforms, how.digest,
+                                 xmlsecurity::canonical_digest(how.digest, document, {.form = how.form, .omitted = left_out}).value()});
     for (const Part& part : parts)
       wanted.references.push_back({"cid:" + part.content_id, {}, how.digest, xmlsecurity::digest(how.digest, part.octets)});
     if (how.change) how.change(wanted.references);
-    const auto signature =
-        xmlsecurity::make_signature(wanted, key.key(), document.root().child(uri::soap, "Header")).value();
+    const auto signature = xmlsecurity::make_signature(wanted, key.key(), document.root().child(uri::soap, "Header")).value();
     root.insert(root.rfind(how.before), signature);
     return root;
   }
@@ -142,7 +147,8 @@ class Secured : public Pair {
                                      std::string_view reason) {
     const auto before = b->events().size();
     const Answer answer = to_b(request);
-    if (answer.status != 204) return ::testing::AssertionFailure() << "status " << answer.status << " " << answer.body << b->last_error.detail;
+    if (answer.status != 204)
+      return ::testing::AssertionFailure() << "status " << answer.status << " " << answer.body << b->last_error.detail;
     const auto error = error_to_a();
     if (!error) return ::testing::AssertionFailure() << "no MessageError";
     if (error->error_code != "SecurityFailure" || error->location != location || error->description != description)

@@ -171,8 +171,8 @@ TEST_F(Secured, large_payloads_pass_in_pieces_and_are_sent_again_octet_for_octet
     payload.octets.clear();
     const auto stored = a->in_unit([&](sql::Transaction& tx) -> Result<> {
       for (std::size_t at = 0, chunk = 0; at < large.size(); at += limits::blob_chunk_bytes, ++chunk)
-        SCHAKEL_CHECK(exchange::write_chunk(tx, "large", static_cast<std::int64_t>(chunk), BytesView(large).substr(at, limits::blob_chunk_bytes),
-                                            clock.now()));
+        SCHAKEL_CHECK(exchange::write_chunk(tx, "large", static_cast<std::int64_t>(chunk),
+                                            BytesView(large).substr(at, limits::blob_chunk_bytes), clock.now()));
       return {};
     });
     ASSERT_TRUE(stored);
@@ -348,7 +348,8 @@ TEST_F(Acknowledgements, count_although_the_copied_filter_has_a_prefix_that_is_n
     Bytes& body = changed.body;
     const std::size_t from = body.find("<ds:Signature "), to = body.find("</ds:Signature>");
     body.erase(from, to + 15 - from);
-    for (std::size_t at = body.find("@soap:actor"); at != Bytes::npos; at = body.find("@soap:actor", at)) body.replace(at, 11, "@nowhere:actor");
+    for (std::size_t at = body.find("@soap:actor"); at != Bytes::npos; at = body.find("@soap:actor", at))
+      body.replace(at, 11, "@nowhere:actor");
     body = with_signature(*ontvanger().issued.key_pair, body, {}, {});
     return status(a->receive(changed, &peer_b).status);
   };
@@ -359,7 +360,7 @@ TEST_F(Acknowledgements, count_although_the_copied_filter_has_a_prefix_that_is_n
 TEST_F(Acknowledgements, wait_for_a_list_of_revoked_certificates) {  // EB-155, EB-159
   start_secured();
   const auto submitted = a->submit(question());
-  const auto trust = message_pki_without_crls();
+  const auto trust = trust_without_lists();
   on_wire = [&](const WireRequest& request, bool to_b_side) -> std::optional<Outcome> {
     if (to_b_side) return std::nullopt;
     keys->trust(trust);
@@ -404,7 +405,7 @@ TEST_F(Secured, repetition_with_new_ciphertext_is_a_duplicate) {  // EB-110, EB-
 TEST_F(Secured, messages_wait_for_a_list_of_revoked_certificates) {  // EB-155, SEC-021
   start_secured();
   const auto request = signed_by(*melder().issued.key_pair, unsigned_request());
-  keys->trust(message_pki_without_crls());
+  keys->trust(trust_without_lists());
   const Answer answer = to_b(request);
   EXPECT_EQ(answer.status, 503U);
   EXPECT_TRUE(answer.retry_after);
@@ -417,7 +418,8 @@ TEST_F(Secured, messages_wait_for_a_list_of_revoked_certificates) {  // EB-155, 
 TEST_F(Secured, certificates_are_judged_at_receipt_and_at_the_timestamp) {  // EB-155; A15
   auto& pki = testing::message_pki();
   // Expired at receipt.
-  const auto brief = pki.issue({.profile = security::PkiProfile::tls, .oin = oin_a, .organisation = "Melder", .kvk = "90000001", .hosts = {"a.example"}, .days = 1});
+  const auto brief = pki.issue(
+      {.profile = security::PkiProfile::tls, .oin = oin_a, .organisation = "Melder", .kvk = "90000001", .hosts = {"a.example"}, .days = 1});
   auto builder = agreement(cpa::Profile::osb_rm_s);
   builder.certificates(brief.certificate->der, ontvanger().der());
   start_secured(builder);
@@ -436,7 +438,8 @@ TEST_F(Secured, certificates_are_judged_at_receipt_and_at_the_timestamp) {  // E
 
 TEST_F(Secured, revoked_certificates_sign_nothing) {  // EB-155, SEC-020; A15
   auto& pki = testing::message_pki();
-  const auto lost = pki.issue({.profile = security::PkiProfile::tls, .oin = oin_a, .organisation = "Melder", .kvk = "90000001", .hosts = {"a.example"}});
+  const auto lost =
+      pki.issue({.profile = security::PkiProfile::tls, .oin = oin_a, .organisation = "Melder", .kvk = "90000001", .hosts = {"a.example"}});
   auto builder = agreement(cpa::Profile::osb_rm_s);
   builder.certificates(lost.certificate->der, ontvanger().der());
   start_secured(builder);
@@ -496,11 +499,13 @@ TEST_F(Secured, a_mapping_puts_a_renewed_certificate_in_the_place_of_the_agreed_
   start_secured(secured(Profile::osb_rm_e));
   keys->hold("ta", renewed.key_pair);
   const auto mapping = [&](std::string tenant) {
-    return cpa::CertificateMapping{std::move(tenant), melder().issued.certificate->issuer, melder().issued.certificate->serial, "", renewed.certificate->der};
+    return cpa::CertificateMapping{std::move(tenant), melder().issued.certificate->issuer, melder().issued.certificate->serial, "",
+                                   renewed.certificate->der};
   };
   const auto with_mapping = [&](const std::string& tenant, int own) {
-    return std::make_shared<const cpa::Contracts>(std::vector{secured(Profile::osb_rm_e).loaded(tenant, own)}, std::vector<cpa::UrlMapping>{},
-                                                  std::vector{mapping(tenant)}, std::vector<cpa::Mandate>{});
+    return std::make_shared<const cpa::Contracts>(std::vector{secured(Profile::osb_rm_e).loaded(tenant, own)},
+                                                  std::vector<cpa::UrlMapping>{}, std::vector{mapping(tenant)},
+                                                  std::vector<cpa::Mandate>{});
   };
   b->contracts = with_mapping("tb", 1);
   const auto old = a->submit(question());
@@ -569,7 +574,8 @@ TEST_F(Encryption, round_trips_with_every_algorithm_that_is_allowed) {  // EB-17
   for (const ContentCipher cipher : {ContentCipher::aes128_gcm, ContentCipher::aes256_gcm})
     for (const KeyTransport transport : {KeyTransport::rsa_oaep_mgf1p, KeyTransport::rsa_oaep})
       for (const auto digest : {std::optional<DigestMethod>(), std::optional(DigestMethod::sha256)}) {
-        xmlsecurity::EncryptionToMake wanted{.cipher = cipher, .transport = transport, .oaep_digest = digest, .id = "p", .mime_type = "text/plain"};
+        xmlsecurity::EncryptionToMake wanted{
+            .cipher = cipher, .transport = transport, .oaep_digest = digest, .id = "p", .mime_type = "text/plain"};
         const Bytes plain = every_octet();
         ASSERT_TRUE(accepted(encrypted(wanted, plain))) << xmlsecurity::uri_of(cipher) << " " << xmlsecurity::uri_of(transport);
         EXPECT_EQ(delivered(), plain);
@@ -579,10 +585,9 @@ TEST_F(Encryption, round_trips_with_every_algorithm_that_is_allowed) {  // EB-17
 
 TEST_F(Encryption, gives_an_unknown_type_to_what_has_no_usable_one) {  // EB-175; A18
   start_encrypted();
-  for (const char* type : {"", "no type", "text/plain\r\nX: y"}) {
+  for (const char* type : {"", "no type", "text/pl\xc3\xa9in"}) {
     xmlsecurity::EncryptionToMake wanted;
     wanted.mime_type = type;
-    if (std::string_view(type).find('\r') != std::string_view::npos) continue;  // no attribute holds it unescaped
     ASSERT_TRUE(accepted(encrypted(wanted))) << type;
     EXPECT_EQ(b->payloads(b->inbound().back().id).at(0).content_type, "application/octet-stream") << type;
   }
@@ -594,16 +599,16 @@ TEST_F(Encryption, in_cbc_mode_needs_an_agreement_or_an_exception_and_each_use_i
   for (const ContentCipher cipher : {ContentCipher::aes128_cbc, ContentCipher::aes256_cbc}) {
     const xmlsecurity::EncryptionToMake wanted{.cipher = cipher, .id = "p", .mime_type = "application/xml"};
     EXPECT_TRUE(undecryptable(encrypted(wanted))) << xmlsecurity::uri_of(cipher);
-    const cpa::AlgorithmException exception{"tb",      oin_a,           "ebms", std::string(xmlsecurity::uri_of(cipher)), "until they renew",
-                                            clock.now() - 1h, clock.now() + 240h};
+    const cpa::AlgorithmException exception{
+        "tb", oin_a, "ebms", std::string(xmlsecurity::uri_of(cipher)), "until they renew", clock.now() - 1h, clock.now() + 240h};
     const auto with = [&](std::vector<cpa::AlgorithmException> exceptions) {
-      b->contracts = std::make_shared<const cpa::Contracts>(
-          std::vector{secured(Profile::osb_rm_e).loaded("tb", 1)}, std::vector<cpa::UrlMapping>{}, std::vector<cpa::CertificateMapping>{},
-          std::vector<cpa::Mandate>{}, std::move(exceptions));
+      b->contracts = std::make_shared<const cpa::Contracts>(std::vector{secured(Profile::osb_rm_e).loaded("tb", 1)},
+                                                            std::vector<cpa::UrlMapping>{}, std::vector<cpa::CertificateMapping>{},
+                                                            std::vector<cpa::Mandate>{}, std::move(exceptions));
     };
     with({exception});
     EXPECT_TRUE(accepted(encrypted(wanted)));
-    EXPECT_TRUE(b->log.contains("ebms.algorithmException"));
+    EXPECT_FALSE(b->log.lines("ebms.algorithmException").empty());
     auto ended = exception;
     ended.until = clock.now();
     auto endless = exception;
@@ -620,7 +625,7 @@ TEST_F(Encryption, in_cbc_mode_needs_an_agreement_or_an_exception_and_each_use_i
   sent.clear();
   const auto submitted = a->submit(question({"<m/>"}));
   ASSERT_TRUE(submitted) << submitted.error().detail;
-  EXPECT_TRUE(a->log.contains("ebms.algorithmException"));
+  EXPECT_FALSE(a->log.lines("ebms.algorithmException").empty());
   settle();
   EXPECT_NE(unpacked(sent[0]).parts[0].octets.find("xmlenc#aes256-cbc"), Bytes::npos);
   EXPECT_EQ(a->message(submitted->id).state, State::delivered);
@@ -654,7 +659,8 @@ TEST_F(Encryption, for_another_key_or_damaged_gives_one_answer) {  // EB-176, SE
 TEST_F(Encryption, of_other_octets_than_were_signed_is_refused) {  // EB-156, EB-157; key confusion
   start_encrypted();
   auto request = unpacked(encrypted({.id = "p", .mime_type = "application/xml"}));
-  auto encryptor = xmlsecurity::Encryptor::make({.id = "p", .mime_type = "application/xml"}, ontvanger().issued.certificate, a->random).value();
+  auto encryptor =
+      xmlsecurity::Encryptor::make({.id = "p", .mime_type = "application/xml"}, ontvanger().issued.certificate, a->random).value();
   request.parts[0].octets = encryptor.update("<other/>");
   request.parts[0].octets += encryptor.finish();
   EXPECT_TRUE(refused_as_invalid(packed(captured, request), "SEC.XML.HANDTEKENING"));
