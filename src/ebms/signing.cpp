@@ -394,15 +394,10 @@ std::vector<std::string> prefixes_in_text(const xmlsecurity::Reference& referenc
   return prefixes;
 }
 
-struct SentReference {
-  std::string uri, algorithm;
-  Bytes digest;
-  friend bool operator==(const SentReference&, const SentReference&) = default;
-};
+}  // namespace
 
-// Only what EB-159 compares; the rest of a copy is not evaluated.
-std::vector<SentReference> references_in(Element parent) {
-  std::vector<SentReference> out;
+std::vector<CopiedReference> references_in(Element parent) {
+  std::vector<CopiedReference> out;
   for (const Element reference : parent.children(uri::ds, "Reference")) {
     // The schema has seen to it that both are there and that the value is base64.
     const Element method = reference.child(uri::ds, "DigestMethod"), value = reference.child(uri::ds, "DigestValue");
@@ -412,8 +407,6 @@ std::vector<SentReference> references_in(Element parent) {
   }
   return out;
 }
-
-}  // namespace
 
 Result<std::string> copied_references(const Signature& signature) {
   std::string out;
@@ -466,10 +459,10 @@ std::string differing_references(const Envelope& acknowledgment, const Envelope&
   const Element header = acknowledgment.document->root().child(uri::soap, "Header");
   const Element signature = sent.document->root().child(uri::soap, "Header").child(uri::ds, "Signature");
   auto copies = references_in(header.child(uri::eb, "Acknowledgment"));
-  const auto ours = signature ? references_in(signature.child(uri::ds, "SignedInfo")) : std::vector<SentReference>();
+  const auto ours = signature ? references_in(signature.child(uri::ds, "SignedInfo")) : std::vector<CopiedReference>();
   if (copies.size() != ours.size())
     return "it has " + std::to_string(copies.size()) + " References, the message has " + std::to_string(ours.size());
-  for (const SentReference& reference : ours) {
+  for (const CopiedReference& reference : ours) {
     const auto copy = std::ranges::find(copies, reference);
     if (copy == copies.end()) return "no Reference equals the one to \"" + for_log(reference.uri) + "\"";
     copies.erase(copy);

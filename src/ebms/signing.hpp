@@ -95,6 +95,14 @@ SignatureVerdict judge_signature(const Context&, const Envelope&, const xmlsecur
 // Copies of the ds:Reference elements, each with the namespaces that it uses (EB-158).
 Result<std::string> copied_references(const xmlsecurity::Signature&);
 
+// What EB-159 compares of a ds:Reference; the rest of a copy is not evaluated.
+struct CopiedReference {
+  std::string uri, algorithm;
+  Bytes digest;
+  friend bool operator==(const CopiedReference&, const CopiedReference&) = default;
+};
+std::vector<CopiedReference> references_in(xml::Element parent);
+
 // Whether an acknowledgement is signed by who must sign it (EB-159): by the partner's signal channel, or one of its channels when that has
 // no SenderNonRepudiation. Nothing about its References.
 SignatureVerdict judge_acknowledgment(const Context&, const cpa::Contracts&, const cpa::LoadedContract&, int sender_party, const Envelope&,
