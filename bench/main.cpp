@@ -1,7 +1,7 @@
 // schakel-bench: the measurements that need no running node. `bench/run` calls it and the load generator, and writes build/bench.json.
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
+#include <string>
 
 #include "measure.hpp"
 
@@ -18,12 +18,15 @@ void print(const Figure& figure) {
 int main(int argc, char** argv) {
   using namespace schakel::bench;
   if (argc != 3) {
-    std::fprintf(stderr, "usage: schakel-bench store|tls FOLDER\n");
+    std::fprintf(stderr, "usage: schakel-bench store|tls|xmldsig|xmlenc FOLDER\n");
     return 2;
   }
-  const std::string folder = argv[2];
+  const std::string part = argv[1], folder = argv[2];
   std::filesystem::create_directories(folder);
-  const bool store = std::strcmp(argv[1], "store") == 0;
-  for (const auto& figure : store ? store_figures(folder) : tls_figures(folder)) print(figure);
+  const auto figures = part == "store"     ? store_figures(folder)
+                       : part == "tls"     ? tls_figures(folder)
+                       : part == "xmldsig" ? xmldsig_figures()
+                                           : xmlenc_figures();
+  for (const auto& figure : figures) print(figure);
   return 0;
 }

@@ -27,5 +27,7 @@ class Stopwatch {
 
 std::vector<Figure> store_figures(const std::string& folder);
 std::vector<Figure> tls_figures(const std::string& folder);
+std::vector<Figure> xmldsig_figures();
+std::vector<Figure> xmlenc_figures();
 
 }  // namespace schakel::bench

@@ -1,11 +1,11 @@
 #include "xml/canonical.hpp"
 
 #include <gtest/gtest.h>
-#include <libxml/c14n.h>
 
 #include <random>
 
 #include "base/bytes.hpp"
+#include "support/libxml2_canonical.hpp"
 
 namespace schakel::xml {
 namespace {
@@ -28,37 +28,6 @@ std::string whole(const Document& document, CanonicalOptions options = {}) {
   Text out;
   canonicalise(document, options, out).value();
   return out.text;
-}
-
-// --- the same by libxml2 ---------------------------------------------------------------------------------------------------------------
-
-int in_subtree(void* top, xmlNodePtr node, xmlNodePtr parent) {
-  const xmlNode* element = node == nullptr || node->type == XML_NAMESPACE_DECL || node->type == XML_ATTRIBUTE_NODE ? parent : node;
-  for (; element != nullptr; element = element->parent) {
-    if (element == top) return 1;
-  }
-  return 0;
-}
-
-int append_octets(void* out, const char* octets, int count) {
-  static_cast<Bytes*>(out)->append(octets, static_cast<std::size_t>(count));
-  return count;
-}
-
-// nullopt: it refuses. No apex: the whole document.
-std::optional<Bytes> by_libxml2(const Document& document, const xmlNode* apex, Canonical form, const std::vector<std::string>& prefixes) {
-  std::vector<xmlChar*> list;
-  for (const auto& prefix : prefixes)
-    list.push_back(reinterpret_cast<xmlChar*>(const_cast<char*>(prefix.empty() ? "#default" : prefix.c_str())));
-  list.push_back(nullptr);
-  Bytes out;
-  xmlOutputBufferPtr buffer = xmlOutputBufferCreateIO(append_octets, nullptr, &out, nullptr);
-  const int done = xmlC14NExecute(document.get(), apex == nullptr ? nullptr : in_subtree, const_cast<xmlNode*>(apex),
-                                  form == Canonical::exclusive ? XML_C14N_EXCLUSIVE_1_0 : XML_C14N_1_0,
-                                  form == Canonical::exclusive ? list.data() : nullptr, 0, buffer);
-  const int closed = xmlOutputBufferClose(buffer);
-  if (done < 0 || closed < 0) return std::nullopt;
-  return out;
 }
 
 // --- trees that nobody would write ------------------------------------------------------------------------------------------------------
@@ -187,8 +156,9 @@ TEST(CanonicalForms, EqualThoseOfLibxml2On10000Trees) {
     const auto prefixes = i % 2 == 0 ? std::vector<std::string>{} : trees.prefix_list();
     for (const auto form : {Canonical::exclusive, Canonical::inclusive}) {
       const auto subtree = form_of(apex, form, prefixes);
-      ASSERT_EQ(subtree, by_libxml2(document, apex.node(), form, prefixes).value()) << text << "\nat " << apex.path();
-      ASSERT_EQ(whole(document, {.form = form, .inclusive_prefixes = prefixes}), by_libxml2(document, nullptr, form, prefixes).value())
+      ASSERT_EQ(subtree, test::canonical_by_libxml2(document, apex, form, prefixes).value()) << text << "\nat " << apex.path();
+      ASSERT_EQ(whole(document, {.form = form, .inclusive_prefixes = prefixes}),
+                test::canonical_by_libxml2(document, {}, form, prefixes).value())
           << text;
       octets += subtree.size();
     }
@@ -267,7 +237,8 @@ TEST(CanonicalForms, AreTheSameInHoweverManyPieces) {
   std::string text(10'000, 'x');
   for (std::size_t at = 7; at < text.size(); at += 13) text.replace(at, 1, "\r");
   const auto document = parsed("<r>" + escaped(text) + "<b/>" + std::string(5'000, 'y') + "</r>");
-  EXPECT_EQ(form_of(document.root(), Canonical::exclusive), by_libxml2(document, document.root().node(), Canonical::exclusive, {}).value());
+  EXPECT_EQ(form_of(document.root(), Canonical::exclusive),
+            test::canonical_by_libxml2(document, document.root(), Canonical::exclusive, {}).value());
 }
 
 // --- ebms.md 2.5 -----------------------------------------------------------------------------------------------------------------------
