@@ -204,8 +204,9 @@ Answer<> check_protection(const Office& office, const Contract& contract, const 
   }
   const auto unprotected = office.dependencies.msh.unprotected_actions(loaded);
   if (unprotected.empty()) return {};
-  Refusal refusal("state.conflict", "Deze node kan de beveiliging van sommige acties niet leveren.");
-  refusal.members["actions"] = unprotected;
+  Refusal refusal("state.conflict", "Deze node kan de beveiliging van sommige acties niet leveren: " + unprotected.front().reason);
+  refusal.members["actions"] = OrderedJson::array();
+  for (const auto& action : unprotected) refusal.members["actions"].push_back({{"action", action.action}, {"reason", action.reason}});
   return refusal;
 }
 

@@ -1,5 +1,6 @@
 // GET /messages/{id}/evidence: what proves a message, as a ZIP (ADP-505, adapter.md 2.1.3): the octets that were sent or received, the
-// acknowledgement or error about them, the contract with its certificates, and the trail.
+// acknowledgement or error about them, the contract with its certificates, and the trail. A signature can be verified again from it with
+// any XML-DSig implementation: the manifest says which member each Reference is about and which certificate signed (EB-159, SEC-104).
 //
 // Whoever may read evidence need not be allowed to read payloads (adapter.md 2.9): without payload.read the archive holds their hashes
 // only, and the manifest says so.
@@ -9,6 +10,7 @@
 #include "api/resources.hpp"
 #include "api/zip.hpp"
 #include "cpa/agreement.hpp"
+#include "ebms/proof.hpp"
 #include "exchange/signal.hpp"
 
 namespace schakel::api {
@@ -44,6 +46,7 @@ Answer<Evidence> collect(sql::Transaction& tx, const Visit& visit) {
 // Members with what the manifest says about each.
 class Archive {
  public:
+  bool holds(const std::string& name) const { return std::ranges::find(members_, name, &ZipMember::name) != members_.end(); }
   void add(std::string name, std::string_view what, Bytes octets, OrderedJson more = OrderedJson::object()) {
     const auto size = static_cast<std::int64_t>(octets.size());
     note(name, what, size, sha256_hex(octets), std::move(more));
@@ -82,16 +85,60 @@ Bytes text_of(const OrderedJson& value) {
   return value.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }
 
-// Certificates that the agreement names, each once.
+// Each once. The name of its member.
+std::string add_certificate(Archive& archive, const Bytes& der, OrderedJson about = OrderedJson::object()) {
+  auto name = "certificates/" + sha256_hex(der) + ".der";
+  if (!archive.holds(name)) archive.add(name, "certificate", der, std::move(about));
+  return name;
+}
+
+// Certificates that the agreement names.
 void add_certificates(Archive& archive, const cpa::Agreement& agreement) {
-  std::set<std::string> seen;
-  for (const auto& party : agreement.parties) {
-    for (const auto& entry : party.certificates) {
-      const auto fingerprint = sha256_hex(entry.der);
-      if (entry.der.empty() || !seen.insert(fingerprint).second) continue;
-      archive.add("certificates/" + fingerprint + ".der", "certificate", entry.der, {{"party", party.name}, {"certId", entry.id}});
-    }
+  for (const auto& party : agreement.parties)
+    for (const auto& entry : party.certificates)
+      if (!entry.der.empty()) add_certificate(archive, entry.der, {{"party", party.name}, {"certId", entry.id}});
+}
+
+std::string payload_member(const std::string& folder, const Payload& payload) {
+  return folder + "payload-" + std::to_string(payload.index) + ".bin";
+}
+
+// What is needed to verify the signature of an envelope again, beside the envelope; empty when it has none.
+OrderedJson signature_of(Archive& archive, BytesView root, const std::string& folder, const std::vector<Payload>& payloads) {
+  const auto proof = ebms::proof_of(root);
+  if (!proof) return OrderedJson::object();
+  const auto shown = [&](const ebms::ProvenReference& reference) {
+    OrderedJson out{{"uri", reference.uri}, {"digestMethod", reference.digest_method}, {"digestValue", reference.digest_value}};
+    for (const auto& payload : payloads)
+      if (reference.uri == "cid:" + payload.content_id) out["member"] = payload_member(folder, payload);
+    return out;
+  };
+  OrderedJson signature{
+      {"signatureMethod", proof->signature_method}, {"references", OrderedJson::array()}, {"certificates", OrderedJson::array()}};
+  for (const auto& reference : proof->references) signature["references"].push_back(shown(reference));
+  for (const auto& reference : proof->acknowledged) signature["acknowledged"].push_back(shown(reference));
+  for (const auto& der : proof->certificates) signature["certificates"].push_back(add_certificate(archive, der));
+  return {{"signature", std::move(signature)}};
+}
+
+// What was found at the time: events about signatures and encryption.
+OrderedJson verification_of(const std::vector<exchange::SealedTrailEvent>& trail) {
+  auto out = OrderedJson::array();
+  for (const auto& sealed : trail) {
+    const auto& event = sealed.event;
+    const bool refused = event.code.starts_with("SEC.");
+    if (event.type != "secured" && event.type != "verified" && event.type != "acknowledged" && !refused) continue;
+    out.push_back({{"at", to_rfc3339(event.at)},
+                   {"type", event.type},
+                   {"result", refused ? "refused" : "ok"},
+                   {"code", event.code},
+                   {"detail", event.detail}});
   }
+  return out;
+}
+
+std::string folder_of(const Message& message) {
+  return message.direction == exchange::Direction::inbound ? "received/" : "sent/";
 }
 
 void add_records(Archive& archive, Evidence& evidence, std::string_view environment) {
@@ -100,14 +147,17 @@ void add_records(Archive& archive, Evidence& evidence, std::string_view environm
   auto trail = OrderedJson::array();
   for (const auto& event : evidence.trail) trail.push_back(trail_event(event, message.tenant));
   archive.add("trail.json", "trail", text_of(trail));
+  archive.add("verification.json", "verification", text_of(verification_of(evidence.trail)));
   for (std::size_t i = 0; i < evidence.signals.size(); ++i) {
     auto& signal = evidence.signals[i];
     const auto name = "signals/" + std::to_string(i + 1) + "-" + signal.action + ".xml";
-    archive.add(name, "signal", std::move(signal.root),
-                {{"action", signal.action},
-                 {"direction", to_string(signal.direction)},
-                 {"messageId", signal.message_id},
-                 {"at", to_rfc3339(signal.at)}});
+    OrderedJson about{{"action", signal.action},
+                      {"direction", to_string(signal.direction)},
+                      {"messageId", signal.message_id},
+                      {"at", to_rfc3339(signal.at)}};
+    if (!signal.error.empty()) about["refused"] = signal.error;
+    about.update(signature_of(archive, signal.root, folder_of(message), evidence.payloads));
+    archive.add(name, "signal", std::move(signal.root), std::move(about));
   }
   if (!evidence.contract) return;
   const auto agreement = cpa::parse(evidence.contract->document);
@@ -119,8 +169,11 @@ void add_records(Archive& archive, Evidence& evidence, std::string_view environm
 // The octets of the message itself.
 Awaitable<Result<>> add_octets(Archive& archive, Evidence& evidence, sql::Database& database, bool may_read_payloads) {
   auto& message = evidence.message;
-  const std::string folder = message.direction == exchange::Direction::inbound ? "received/" : "sent/";
-  if (!message.root.empty()) archive.add(folder + "envelope.xml", "envelope", std::move(message.root));
+  const std::string folder = folder_of(message);
+  if (!message.root.empty()) {
+    auto signature = signature_of(archive, message.root, folder, evidence.payloads);
+    archive.add(folder + "envelope.xml", "envelope", std::move(message.root), std::move(signature));
+  }
   for (const auto& payload : evidence.payloads) {
     const OrderedJson about{{"index", payload.index}, {"contentId", payload.content_id}, {"contentType", payload.content_type}};
     if (payload.purged || !may_read_payloads) {
@@ -130,7 +183,7 @@ Awaitable<Result<>> add_octets(Archive& archive, Evidence& evidence, sql::Databa
     const auto sums = co_await sums_of_blob(database, payload.blob, payload.size);
     if (!sums) co_return sums.error();
     if (sums->sha256 != payload.sha256) co_return fail("storage.failed", "the octets of a payload are not those that were stored");
-    archive.add_blob(folder + "payload-" + std::to_string(payload.index) + ".bin", "payload", payload, sums->crc, about);
+    archive.add_blob(payload_member(folder, payload), "payload", payload, sums->crc, about);
   }
   co_return Result<>();
 }
@@ -168,6 +221,8 @@ Awaitable<Answer<Response>> give(const Office& office, Visit& visit, Faults faul
   const auto added = co_await add_octets(archive, evidence, database, may_read_payloads);
   if (!added) co_return Refusal(added.error());
   add_records(archive, evidence, environment);
+  // With what revocation was known by: whose lists, of when.
+  if (office.dependencies.crls) archive.add("crls.json", "crls", text_of(office.dependencies.crls(visit.tenant())));
   auto zip = make_zip(database, archive.finish(std::move(manifest)), office.now());
   if (!zip) co_return Refusal(zip.error());
   Response response;

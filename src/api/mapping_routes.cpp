@@ -1,4 +1,4 @@
-// URL and certificate mappings (cpa.md 2.7, 3.6) and mandates (ADP-207) as resources.
+// URL and certificate mappings (cpa.md 2.7, 3.6), mandates (ADP-207) and algorithm exceptions (SEC-083) as resources.
 #include "api/resources.hpp"
 #include "cpa/store.hpp"
 #include "exchange/store.hpp"
@@ -44,7 +44,9 @@ constexpr auto certificate_members = {"issuer", "serial", "cpaId", "source", "de
 constexpr auto mandate_members = {"mandatorOin", "mandataryOin", "scope", "direction", "validFrom", "validTo", "status", "evidence"};
 constexpr Shelf url_mappings{"urlMapping", "url-mappings", url_members};
 constexpr Shelf certificate_mappings{"certificateMapping", "certificate-mappings", certificate_members};
+constexpr auto exception_members = {"partnerOin", "protocol", "algorithm", "reason", "from", "until"};
 constexpr Shelf mandates{"mandate", "mandates", mandate_members};
+constexpr Shelf algorithm_exceptions{"algorithmException", "algorithm-exceptions", exception_members};
 
 Answer<Document> found(sql::Transaction& tx, const Visit& visit, const Shelf& shelf) {
   SCHAKEL_TRY(auto document, exchange::find_document(tx, visit.tenant(), shelf.kind, visit.path[0]));
@@ -209,6 +211,35 @@ InTransaction change_mandate(const Office& office, const Visit& visit, Faults& f
   };
 }
 
+// --- algorithm exceptions --------------------------------------------------------------------------------------------------------------
+
+// SEC-083: what a partner's messages may be encrypted with beside the closed list. rsa-1_5 never in production (EB-173).
+constexpr std::string_view rsa_1_5 = "http://www.w3.org/2001/04/xmlenc#rsa-1_5";
+
+InTransaction put_algorithm_exception(const Office& office, const Visit& visit, Faults& faults) {
+  Members members(visit.json, "", faults);
+  const std::string partner = read_oin(members, "partnerOin", Need::required);
+  const std::string protocol = members.choice("protocol", {"ebms"}, Need::required).value_or("");
+  const std::string algorithm = members
+                                    .choice("algorithm",
+                                            {"http://www.w3.org/2001/04/xmlenc#aes128-cbc", "http://www.w3.org/2001/04/xmlenc#aes256-cbc",
+                                             "http://www.w3.org/2001/04/xmlenc#tripledes-cbc", rsa_1_5},
+                                            Need::required)
+                                    .value_or("");
+  const std::string reason = members.text("reason", Need::required, 500).value_or("");
+  const auto until = members.instant("until", Need::required);
+  members.end();
+  const Instant from = office.now();
+  if (algorithm == rsa_1_5 && office.environment_of(visit.tenant()) == "production")
+    members.fault("algorithm", "notAllowed", "rsa-1_5 wordt in productie nooit aanvaard");
+  if (until && (*until <= from || *until > from + cpa::algorithm_exception_max))
+    members.fault("until", "range", "moet in de toekomst liggen, ten hoogste een jaar vooruit");
+  OrderedJson body{
+      {"partnerOin", partner}, {"protocol", protocol}, {"algorithm", algorithm}, {"reason", reason}, {"from", to_rfc3339(from)}};
+  if (until) body["until"] = to_rfc3339(*until);
+  return put(office, visit, algorithm_exceptions, partner + "\n" + protocol + "\n" + algorithm, body);
+}
+
 }  // namespace
 
 void add_mapping_routes(std::vector<Route>& routes, const Office& office) {
@@ -236,6 +267,11 @@ void add_mapping_routes(std::vector<Route>& routes, const Office& office) {
   routes.push_back({"POST", "/mandates", "mandate.create", false, Body::json, {}, Access::write, plan(create_mandate)});
   routes.push_back({"GET", "/mandates/{id}", "mandate.read", false, Body::none, {}, Access::read, show(mandates)});
   routes.push_back({"PATCH", "/mandates/{id}", "mandate.update", false, Body::merge_patch, {}, Access::write, plan(change_mandate)});
+  routes.push_back({"GET", "/algorithm-exceptions", "key.read", false, Body::none, pages, Access::read, list(algorithm_exceptions)});
+  routes.push_back({"POST", "/algorithm-exceptions", "key.update", false, Body::json, {}, Access::write, plan(put_algorithm_exception)});
+  routes.push_back({"GET", "/algorithm-exceptions/{id}", "key.read", false, Body::none, {}, Access::read, show(algorithm_exceptions)});
+  routes.push_back(
+      {"DELETE", "/algorithm-exceptions/{id}", "key.update", false, Body::none, {}, Access::write, remove(office, algorithm_exceptions)});
 }
 
 }  // namespace schakel::api

@@ -159,8 +159,9 @@ bool is_exact_certificate(const Contracts& contracts, const LoadedContract& cont
 }  // namespace
 
 Contracts::Contracts(std::vector<LoadedContract> contracts, std::vector<UrlMapping> url_mappings,
-                     std::vector<CertificateMapping> certificate_mappings, std::vector<Mandate> mandates)
-    : contracts_(std::move(contracts)) {
+                     std::vector<CertificateMapping> certificate_mappings, std::vector<Mandate> mandates,
+                     std::vector<AlgorithmException> exceptions)
+    : contracts_(std::move(contracts)), exceptions_(std::move(exceptions)) {
   for (const auto& contract : contracts_) index(contract);
   for (auto& mapping : url_mappings) url_mappings_[key_of(mapping.tenant, mapping.cpa_id, mapping.source)] = std::move(mapping.destination);
   for (auto& mapping : certificate_mappings) {
@@ -367,19 +368,32 @@ Contracts::Verdict Contracts::authenticate(const LoadedContract& contract, int s
     return {false, "SEC.OIN.NIET_GEAUTORISEERD"};
   }
   if (peer.oin.empty()) return {false, "SEC.OIN.ONTBREEKT"};
-  for (const auto& id : party.ids) {
-    if (id.type != names::oin_type) continue;
+  if (speaks_for(contract, party, peer.oin, now, scope)) return {true, {}};
+  return {false, "SEC.OIN.GEEN_MANDAAT"};
+}
+
+bool Contracts::speaks_for(const LoadedContract& contract, const PartyInfo& party, std::string_view own_oin, Instant now,
+                           std::string_view scope) const {
+  return std::any_of(party.ids.begin(), party.ids.end(), [&](const PartyId& id) {
+    if (id.type != names::oin_type) return false;
     const auto oin = without_suffix(id.value);
-    if (oin == peer.oin) return {true, {}};
-    const auto [begin, end] = mandates_.equal_range(key_of(contract.row.tenant, oin, peer.oin));
-    const bool mandated = std::any_of(begin, end, [&](const auto& entry) {
+    if (oin == own_oin) return true;
+    const auto [begin, end] = mandates_.equal_range(key_of(contract.row.tenant, oin, own_oin));
+    return std::any_of(begin, end, [&](const auto& entry) {
       const Mandate& mandate = entry.second;
       return mandate.active && mandate.valid_from <= now && now <= mandate.valid_to && mandate.direction != "outbound" &&
              covers(mandate.scope, scope);
     });
-    if (mandated) return {true, {}};
-  }
-  return {false, "SEC.OIN.GEEN_MANDAAT"};
+  });
+}
+
+const AlgorithmException* Contracts::exception(std::string_view tenant, std::string_view partner_oin, std::string_view protocol,
+                                               std::string_view algorithm, Instant now) const {
+  const auto found = std::find_if(exceptions_.begin(), exceptions_.end(), [&](const AlgorithmException& e) {
+    return e.tenant == tenant && e.partner_oin == partner_oin && e.protocol == protocol && e.algorithm == algorithm && e.from <= now &&
+           now < e.until && e.until <= e.from + algorithm_exception_max;
+  });
+  return found == exceptions_.end() ? nullptr : &*found;
 }
 
 Contracts::TimeVerdict Contracts::time_rule(const LoadedContract& contract, Instant timestamp, Instant receipt,

@@ -76,9 +76,18 @@ struct CertificateMapping {
   Bytes destination;  // DER
 };
 
+// A dated exception to the closed list of encryption algorithms (SEC-083): what one partner may still use towards us.
+struct AlgorithmException {
+  std::string tenant, partner_oin, protocol, algorithm;  // algorithm: its URI
+  std::string reason;
+  Instant from, until;  // at most a year (SEC-083)
+};
+inline constexpr std::chrono::days algorithm_exception_max{366};
+
 class Contracts {
  public:
-  Contracts(std::vector<LoadedContract>, std::vector<UrlMapping>, std::vector<CertificateMapping>, std::vector<Mandate>);
+  Contracts(std::vector<LoadedContract>, std::vector<UrlMapping>, std::vector<CertificateMapping>, std::vector<Mandate>,
+            std::vector<AlgorithmException> = {});
   Contracts(const Contracts&) = delete;
   Contracts& operator=(const Contracts&) = delete;
 
@@ -121,6 +130,12 @@ class Contracts {
     std::string reason;  // SEC.OIN.NIET_GEAUTORISEERD, SEC.OIN.GEEN_MANDAAT
   };
   Verdict authenticate(const LoadedContract&, int sender_party, const security::PeerIdentity&, Instant now, std::string_view scope) const;
+  // Is `oin` the number of the party, or has it a mandate of the party for this (SEC-064, SEC-085)?
+  bool speaks_for(const LoadedContract&, const PartyInfo&, std::string_view oin, Instant now, std::string_view scope) const;
+
+  // SEC-083: may the partner use this algorithm now? The exception, or null.
+  const AlgorithmException* exception(std::string_view tenant, std::string_view partner_oin, std::string_view protocol,
+                                      std::string_view algorithm, Instant now) const;
 
   // CPA-056.
   enum class TimeVerdict { valid, before_start, after_end };
@@ -142,6 +157,7 @@ class Contracts {
   std::unordered_map<std::string, Bytes> certificate_mappings_;  // tenant, CPAId or empty, issuer, serial
   std::unordered_map<std::string, std::size_t> mapped_tenants_;  // tenants that have certificate mappings
   std::unordered_multimap<std::string, Mandate> mandates_;       // tenant, mandator, mandatary
+  std::vector<AlgorithmException> exceptions_;                   // few, if any
 };
 
 }  // namespace schakel::cpa

@@ -3,6 +3,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "ebms/encryption.hpp"
 #include "ebms/mime.hpp"
 #include "ebms/msh_state.hpp"
 #include "exchange/blob.hpp"
@@ -203,7 +204,13 @@ class MessageSender {
   }
 
   Result<> add_body(Attempt& attempt) {
-    SCHAKEL_TRY(const auto payloads, exchange::payloads_of(tx_, message_.id));
+    SCHAKEL_TRY(auto payloads, exchange::payloads_of(tx_, message_.id));
+    for (exchange::Payload& payload : payloads) {
+      if (payload.wire_blob.empty()) continue;
+      payload.blob = payload.wire_blob;
+      payload.size = payload.wire_size;
+      payload.content_type = encrypted_content_type;
+    }
     std::vector<Bytes> octets(payloads.size());
     std::int64_t held = 0;
     for (std::size_t i = 0; i < payloads.size(); ++i) {
@@ -322,8 +329,14 @@ class MessageConclusion {
     if (verdict_ != Verdict::accepted && envelope->header.action != "MessageError") return {};
     // The connection was to the partner's verified server: that is the authentication of 3.6 step 1.
     SCHAKEL_CHECK(exchange::update_message(tx_, message_));
-    const SignalOrigin origin{*contract, sender, now_, outcome_.peer ? outcome_.peer->oin : std::string(),
-                              outcome_.peer ? outcome_.peer->sha256 : std::string()};
+    const SignalOrigin origin{*contract,
+                              sender,
+                              now_,
+                              outcome_.peer ? outcome_.peer->oin : std::string(),
+                              outcome_.peer ? outcome_.peer->sha256 : std::string(),
+                              outcome_.peer ? outcome_.peer->serial : std::string(),
+                              nullptr,
+                              false};
     if (envelope->header.action == "Acknowledgment")
       SCHAKEL_CHECK(apply_acknowledgment(tx_, context_, origin, *envelope, outcome_.body));
     else

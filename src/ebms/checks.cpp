@@ -105,12 +105,12 @@ std::optional<Failure> check_ack_requested(const Context& context, const Examine
     if (!request.targets_next_msh() && !request.targets_to_party_msh())
       return failure(14, kInconsistent, "//Header/AckRequested/@actor", "Invalid value.");
   if (to_party == requests.end()) return failure(13, "NotSupported", "//Header/AckRequested/@actor", "NextMSH not supported.");
-  const cpa::PartyInfo& own = e.contract->own();
-  const cpa::DeliveryChannel* signal = own.signal_channel("Acknowledgment");
-  const bool can_sign = context.deps.signer && ((signal && context.deps.signer->can_sign(*e.contract, own, *signal)) ||
-                                                context.deps.signer->can_sign(*e.contract, own, *e.channels->receive));
-  if (contradicts(agreed.ack_signature_requested, to_party->is_signed) || (to_party->is_signed && !can_sign))
-    return failure(15, kInconsistent, "//Header/AckRequested/@signed", "Wrong value.");
+  const auto wrong = failure(15, kInconsistent, "//Header/AckRequested/@signed", "Wrong value.");
+  if (contradicts(agreed.ack_signature_requested, to_party->is_signed)) return wrong;
+  // EB-158: a signature that we cannot make.
+  if (to_party->is_signed &&
+      !signing_of_acknowledgment(context, *e.contracts, *e.contract, *e.channels->receiver, e.channels->receive, e.at))
+    return wrong;
   return std::nullopt;
 }
 

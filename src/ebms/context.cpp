@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "ebms/signing.hpp"
+
 namespace schakel::ebms {
 
 using exchange::Direction;
@@ -68,6 +70,13 @@ Result<> TrailWriter::write(sql::Transaction& tx, std::string_view tenant) {
 std::string party_key(const cpa::PartyInfo& party) {
   if (party.ids.empty()) return {};
   return party.ids.front().type + ":" + party.ids.front().value;
+}
+
+std::string certificate_name(BytesView der, std::string_view cert_id) {
+  std::string out = "certificate " + for_log(cert_id);
+  if (const auto certificate = security::Certificate::from_der(der))
+    out += " (" + for_log((*certificate)->subject) + ", serial " + (*certificate)->serial + ", SHA-256 " + (*certificate)->sha256 + ")";
+  return out;
 }
 
 std::string_view first_id(const HeaderParty& party) {
@@ -148,6 +157,29 @@ bool is_synchronous(const cpa::DeliveryChannel* channel) {
 
 bool needs_signature(cpa::Profile profile) {
   return cpa::is_signed(profile) || cpa::is_encrypted(profile);
+}
+
+Result<> record_refusal(sql::Transaction& tx, const Context& context, const SecurityRefusal& refusal, Instant at) {
+  const MessageHeader& header = refusal.header;
+  const std::string detail = for_log(refusal.fault.detail);
+  const nlohmann::json record{
+      {"kind", "message"},
+      {"result", "refused"},
+      {"reason", refusal.fault.reason},
+      {"certificate", {{"oin", refusal.peer_oin}, {"serial", refusal.peer_serial}, {"sha256", refusal.peer_sha256}}},
+      {"service", for_log(header.service)},
+      {"action", for_log(header.action)},
+      {"messageId", for_log(header.message_id)},
+      {"object", {{"cpaId", for_log(header.cpa_id)}, {"from", for_log(first_id(header.from))}, {"detail", detail}}}};
+  SCHAKEL_CHECK(exchange::append_audit(tx, refusal.tenant, context.settings.node, at, record.dump()));
+  context.deps.log.warning("ebms.securityRefused", {{"messageId", header.message_id},
+                                                    {"cpaId", header.cpa_id},
+                                                    {"action", header.action},
+                                                    {"tenant", refusal.tenant},
+                                                    {"peerOin", refusal.peer_oin},
+                                                    {"code", refusal.fault.reason},
+                                                    {"detail", detail}});
+  return {};
 }
 
 Envelope reply_to(const Context& context, const cpa::LoadedContract& contract, const MessageHeader& header, std::string_view action,

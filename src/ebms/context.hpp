@@ -14,6 +14,9 @@
 
 namespace schakel::ebms {
 
+struct SignatureVerdict;  // signing.hpp
+struct SignatureFault;    // signing.hpp
+
 struct Context {
   Settings settings;
   Msh::Dependencies deps;
@@ -44,6 +47,8 @@ class TrailWriter {
 // --- look-ups --------------------------------------------------------------------------------------------------------------------
 // The name of a party in keys: its first PartyId as "type:value".
 std::string party_key(const cpa::PartyInfo&);
+// What an operator knows a certificate of an agreement by: its certId, subject, serial number and fingerprint.
+std::string certificate_name(BytesView der, std::string_view cert_id);
 // The first PartyId of a header, for the log; empty when there is none.
 std::string_view first_id(const HeaderParty&);
 // One side of a Message as the CPA has it.
@@ -58,6 +63,15 @@ std::string signal_url(const cpa::Contracts&, const cpa::LoadedContract&, int ad
 // cpa.md V28: every mode but none is served as mshSignalsOnly.
 bool is_synchronous(const cpa::DeliveryChannel*);
 bool needs_signature(cpa::Profile);
+
+// --- security log ------------------------------------------------------------------------------------------------------------------
+// What was refused for a reason that the partner is not told (EB-159, row 25): an audit record and a line in the log.
+struct SecurityRefusal {
+  const MessageHeader& header;
+  const SignatureFault& fault;
+  std::string_view tenant, peer_oin, peer_serial, peer_sha256;
+};
+Result<> record_refusal(sql::Transaction&, const Context&, const SecurityRefusal&, Instant at);
 
 // --- signals we send ---------------------------------------------------------------------------------------------------------------
 // A signal from party `1 - addressee` about `header`: From and To swapped, same CPAId and ConversationId (EB-130, 2.3).
@@ -82,7 +96,9 @@ struct SignalOrigin {
   const cpa::LoadedContract& contract;
   int sender_party;
   Instant at;
-  std::string peer_oin, peer_sha256;
+  std::string peer_oin, peer_sha256, peer_serial = {};
+  const SignatureVerdict* signature = nullptr;  // of an Acknowledgment, or of the message it stands in; null: not judged yet
+  bool may_be_repeated = true;                  // the partner posted it, and posts it again after a 503
 };
 // ebms.md 3.6, 3.7; Pong and StatusResponse. Never answers, never fails but by the database.
 Result<> apply_acknowledgment(sql::Transaction&, const Context&, const SignalOrigin&, const Envelope&, BytesView root);

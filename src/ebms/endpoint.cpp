@@ -79,6 +79,28 @@ http::Awaitable<Result<>> write(sql::Database& database, std::vector<Chunks::Chu
   });
 }
 
+// Large parts of a secured message once more, chunk by chunk (EB-031).
+http::Awaitable<Result<>> read_parts(sql::Database& database, const Clock& clock, Examination& examination, Chunks& chunks) {
+  while (!examination.wanted_blob().empty()) {
+    const std::string blob = examination.wanted_blob();
+    for (std::int64_t number = 0;; ++number) {
+      Bytes octets;
+      const auto found = co_await exchange::read(database, [&](sql::Transaction& transaction) -> Result<> {
+        SCHAKEL_TRY(octets, exchange::read_chunk(transaction, blob, number));
+        return {};
+      });
+      if (!found) co_return found.error();
+      if (octets.empty()) break;
+      examination.read(octets, chunks);
+      if (!chunks.full()) continue;
+      if (auto written = co_await write(database, chunks.take(), clock.now()); !written) co_return written.error();
+    }
+    examination.end_of_blob(chunks);
+  }
+  if (chunks.empty()) co_return Result<>();
+  co_return co_await write(database, chunks.take(), clock.now());
+}
+
 // Counts one request as long as it lives.
 class InFlight {
  public:
@@ -177,7 +199,14 @@ http::Awaitable<http::Response> Endpoint::receive(http::Request& request) {
     if (auto written = co_await write(database_, chunks.take(), clock_.now()); !written) co_return try_later(request, written.error().code);
   }
 
-  const auto examined = msh_.examine(std::move(*received), request.peer, request.sni);
+  auto examination = msh_.begin(std::move(*received), request.peer, request.sni);
+  if (!examination.wanted_blob().empty()) {
+    if (auto read = co_await read_parts(database_, clock_, examination, chunks); !read) {
+      co_await discard(reader->blobs());
+      co_return try_later(request, read.error().code);
+    }
+  }
+  const auto examined = examination.finish();
   if (const auto reason = Msh::audit_reason(*examined); audit_ && !reason.empty()) audit_(request, reason);
   if (const auto* immediate = Msh::immediate(*examined)) {
     co_await discard(reader->blobs());

@@ -39,8 +39,6 @@ class Endpoint {
   http::Awaitable<http::Response> handle(http::Request&);
 
  private:
-  class Body;
-
   void log_refusal(const http::Request&, std::string_view code, unsigned status, std::string_view detail = {});
   http::Response refuse(const http::Request&, const Error&);
   http::Response try_later(const http::Request&, std::string_view why);

@@ -1,8 +1,12 @@
 // Msh::examine: what can be said about a request without the database (ebms.md 3.4 steps 3-8, 10-13).
 #include <algorithm>
+#include <map>
 
+#include "cpa/profile.hpp"
+#include "ebms/encryption.hpp"
 #include "ebms/examined.hpp"
 #include "ebms/msh_state.hpp"
+#include "ebms/opening.hpp"
 
 namespace schakel::ebms {
 
@@ -10,7 +14,6 @@ namespace {
 
 using exchange::ContractState;
 using exchange::Direction;
-using exchange::State;
 
 constexpr Duration clock_difference_max = std::chrono::minutes(5);  // ebms.md 3.11: above it a warning, no refusal
 
@@ -42,9 +45,11 @@ int sender_of(const cpa::Agreement& agreement, const std::vector<cpa::PartyId>& 
   return -1;
 }
 
-class Examiner {
+}  // namespace
+
+struct Examination::State {
  public:
-  Examiner(const Context& context, ReceivedRequest request, const security::PeerIdentity* peer, std::string_view host)
+  State(const Context& context, ReceivedRequest request, const security::PeerIdentity* peer, std::string_view host)
       : context_(context), peer_(peer), host_(host), out_(std::make_shared<Examined>()) {
     out_->request = std::move(request);
     out_->at = context.now();
@@ -55,12 +60,39 @@ class Examiner {
     }
   }
 
-  std::shared_ptr<const Examined> run() {
-    if (!peer_accepted() || !parse() || !find_contract() || !authenticate()) return out_;
+  void begin() {
+    if (!peer_accepted() || !parse() || !find_contract() || !authenticate()) return;
     if (out_->envelope.header.is_signal())
       examine_signal();
     else
       examine_message();
+  }
+
+  // --- large parts ---------------------------------------------------------------------------------------------------------------------
+  const std::string& wanted_blob() const {
+    static const std::string nothing;
+    return wanted_.empty() ? nothing : out_->request.parts[wanted_.front()].blob;
+  }
+  void read(BytesView octets, PartSink& sink) {
+    if (!wanted_.empty()) openings_.at(wanted_.front()).take(octets, &sink);
+  }
+  void end_of_blob(PartSink& sink) {
+    if (wanted_.empty()) return;
+    const std::size_t part = wanted_.front();
+    wanted_.erase(wanted_.begin());
+    end_opening(part, &sink);
+  }
+
+  std::shared_ptr<const Examined> finish() {
+    Examined& e = *out_;
+    if (!is_message_) return out_;
+    if (!wanted_.empty()) {
+      e.undecidable = true;
+      context_.deps.log.error("ebms.partNotRead", {{"messageId", e.message.message_id}, {"cpaId", e.message.cpa_id}});
+    }
+    if (is_secured() && !e.failure && !e.undecidable) check_protection();
+    make_payloads();
+    if (!e.undecidable) make_response();
     return out_;
   }
 
@@ -159,6 +191,8 @@ class Examiner {
       return;
     }
     out_->synchronous = is_synchronous(out_->sender().signal_channel(action)) || out_->envelope.sync_reply.has_value();
+    if (action == "Acknowledgment" && out_->envelope.signatures > 0)
+      out_->verdict = judge_acknowledgment(context_, *out_->contracts, *out_->contract, out_->sender_party, out_->envelope, out_->at);
     if (action != "Ping" && action != "StatusRequest") return;
     out_->failure = check_signal(*out_);
     if (!out_->failure && action == "StatusRequest" && !out_->envelope.status_request)
@@ -178,9 +212,9 @@ class Examiner {
     decide_answer_path();
     decide_duplicates();
     make_message();
+    is_message_ = true;
     run_checks();
-    make_payloads();
-    if (!e.undecidable) make_response();
+    if (!e.failure && is_secured()) open_parts();
   }
 
   void decide_answer_path() {
@@ -214,7 +248,7 @@ class Examiner {
     m.id = context_.new_id(e.at);
     m.tenant = e.contract->row.tenant;
     m.direction = Direction::inbound;
-    m.state = State::received;
+    m.state = exchange::State::received;
     if (e.channels) m.profile = cpa::to_string(e.channels->profile);
     m.contract_id = e.contract->row.id;
     m.cpa_id = header.cpa_id;
@@ -240,57 +274,143 @@ class Examiner {
     e.failure = check_header(e);
     if (!e.failure) e.failure = check_characteristics(context_, e);
     if (!e.failure) e.failure = check_signature_present(e);
+    if (e.failure && e.failure->row == 19) e.security_fault = {"SEC.XML.DEKKING", "no ds:Signature in the header", false};
+    if (!e.failure && is_secured()) e.failure = read_signature();
     auto manifest = resolve_manifest(e);
     if (!e.failure) e.failure = std::move(manifest);
-    if (!e.failure && needs_signature(e.channels->profile)) check_protection();
   }
 
-  // Rows 20, 24, 25.
-  void check_protection() {
+  // --- rows 20, 24 and 25 ----------------------------------------------------------------------------------------------------------------
+  bool is_secured() const { return out_->channels && needs_signature(out_->channels->profile); }
+
+  const cpa::NonRepudiation* agreed_signature() const {
+    const cpa::Binding* binding = cpa::sender_binding(*out_->channels->sender, out_->channels->send);
+    return binding && binding->non_repudiation ? &*binding->non_repudiation : nullptr;
+  }
+
+  std::optional<Failure> read_signature() {
+    Examined& e = *out_;
+    auto found = find_signature(e.envelope);
+    e.signature = std::move(found.signature);
+    e.security_fault = std::move(found.fault);
+    const cpa::NonRepudiation* agreed = agreed_signature();
+    if (!e.signature || !agreed) return std::nullopt;  // row 25
+    auto failure = check_methods(*e.signature, *agreed);
+    if (failure) e.security_fault = {"SEC.XML.ALGORITME", failure->description + " " + failure->location, false};
+    return failure;
+  }
+
+  // Row 24. Small parts are opened here and now; large ones as the driver reads them.
+  void open_parts() {
     Examined& e = *out_;
     const bool encrypted = cpa::is_encrypted(e.channels->profile);
-    if (!context_.deps.verifier || (encrypted && !context_.deps.cipher)) {
+    if (!context_.deps.keys || !context_.deps.keys->trusts(e.contract->environment)) {
       e.undecidable = true;
       context_.deps.log.error(
           "ebms.protectionMissing",
           {{"messageId", e.message.message_id}, {"cpaId", e.message.cpa_id}, {"profile", e.message.profile}, {"tenant", e.message.tenant}});
       return;
     }
-    if (encrypted && !decrypt()) return;
-    auto verdict = context_.deps.verifier->verify(e.envelope, digests(), *e.contract, *e.channels, e.at);
-    if (!verdict) {
-      e.undecidable = true;
-      context_.deps.log.error("ebms.undecidable",
-                              {{"messageId", e.message.message_id}, {"code", verdict.error().code}, {"tenant", e.message.tenant}});
+    const cpa::NonRepudiation* agreed = agreed_signature();
+    const auto method =
+        (agreed ? xmlsecurity::digest_method(agreed->hash_function) : std::nullopt).value_or(xmlsecurity::DigestMethod::sha256);
+    if (encrypted) decrypting_ = decrypting_of(context_, *e.contracts, *e.contract, *e.channels, e.at);
+    for (const std::size_t index : e.payload_parts) {
+      Part& part = e.request.parts[index];
+      if (!encrypted && (part.blob.empty() || method == xmlsecurity::DigestMethod::sha256)) continue;
+      auto& opening = openings_.try_emplace(index, part, encrypted ? std::optional(decryptor()) : std::nullopt, method).first->second;
+      if (!part.blob.empty()) {
+        wanted_.push_back(index);
+        continue;
+      }
+      opening.take(part.octets, nullptr);
+      end_opening(index, nullptr);
+    }
+  }
+
+  xmlsecurity::Decryptor decryptor() {
+    return {decrypting_.policy, [this](const xmlsecurity::KeyHints& hints) { return key_for(decrypting_, hints); }, context_.deps.random};
+  }
+
+  void end_opening(std::size_t index, PartSink* sink) {
+    PartOpening& opening = openings_.at(index);
+    if (!opening.end(sink)) return unopened_.push_back(index);
+    if (!opening.plain()) return;
+    Examined& e = *out_;
+    const auto used = exceptional_use(opening.plain()->cipher, opening.plain()->transport);
+    decrypted_ = xmlsecurity::uri_of(opening.plain()->cipher);
+    if (used.empty()) return;
+    // SEC-083: each use is a finding.
+    context_.deps.log.warning("ebms.algorithmException", {{"messageId", e.message.message_id},
+                                                          {"cpaId", e.message.cpa_id},
+                                                          {"tenant", e.message.tenant},
+                                                          {"partner", e.sender().oin()},
+                                                          {"algorithm", used}});
+  }
+
+  void check_protection() {
+    Examined& e = *out_;
+    if (!unopened_.empty()) return refuse_unopened();
+    const cpa::NonRepudiation* agreed = agreed_signature();
+    if (e.signature && agreed) {
+      const auto parts = covered_parts();
+      const Signatory signatory{*e.contracts, *e.contract, *e.channels->sender, *agreed,
+                                "ebms/" + e.envelope.header.service + "/" + e.envelope.header.action};
+      e.verdict = judge_signature(context_, e.envelope, *e.signature, parts, signatory, e.at);
+      if (!e.verdict->fault) return note_protection();
+      e.security_fault = *e.verdict->fault;
+    }
+    if (!e.security_fault.temporary) {
+      e.failure = invalid_signature();
       return;
     }
-    e.failure = std::move(*verdict);
+    e.undecidable = true;
+    context_.deps.log.error("ebms.undecidable", {{"messageId", e.message.message_id},
+                                                 {"cpaId", e.message.cpa_id},
+                                                 {"tenant", e.message.tenant},
+                                                 {"code", e.security_fault.reason},
+                                                 {"detail", e.security_fault.detail}});
   }
 
-  bool decrypt() {
+  // EB-176: one text, whatever it was.
+  void refuse_unopened() {
     Examined& e = *out_;
-    for (std::size_t i = 0; i < e.payload_parts.size(); ++i) {
-      Part& part = e.request.parts[e.payload_parts[i]];
-      auto plain = context_.deps.cipher->decrypt(part.octets, *e.contract, *e.channels);
-      if (!plain) {
-        e.failure = Failure{24, "SecurityFailure", e.envelope.manifest->references[i].href, "Decryption failed."};
-        return false;
-      }
-      part.octets = std::move(plain->octets);
-      part.content_type = std::move(plain->content_type);
-      part.size = static_cast<std::int64_t>(part.octets.size());
-      part.sha256 = sha256_hex(part.octets);
-    }
-    return true;
+    const auto first = std::ranges::find_if(e.payload_parts, [&](std::size_t index) { return std::ranges::count(unopened_, index) > 0; });
+    const auto position = static_cast<std::size_t>(first - e.payload_parts.begin());
+    e.failure = Failure{24, "SecurityFailure", e.envelope.manifest->references[position].href, "Decryption failed."};
+    e.security_fault = {"SEC.XML.ONTSLEUTELING", openings_.at(*first).reason(), false};
   }
 
-  std::vector<PayloadDigest> digests() const {
-    std::vector<PayloadDigest> all;
+  std::vector<CoveredPart> covered_parts() const {
+    std::vector<CoveredPart> all;
     for (std::size_t i = 0; i < out_->payload_parts.size(); ++i) {
-      const Part& part = out_->request.parts[out_->payload_parts[i]];
-      all.push_back({out_->envelope.manifest->references[i].href, part.content_type, part.sha256, part.octets, part.blob});
+      const std::size_t index = out_->payload_parts[i];
+      const Part& part = out_->request.parts[index];
+      all.push_back({out_->envelope.manifest->references[i].href,
+                     [this, index](xmlsecurity::DigestMethod method) { return digest_of(index, method); }, part.octets, part.blob.empty()});
     }
     return all;
+  }
+
+  Result<Bytes> digest_of(std::size_t index, xmlsecurity::DigestMethod method) const {
+    const Part& part = out_->request.parts[index];
+    if (method == xmlsecurity::DigestMethod::sha256) return from_hex(part.sha256);
+    if (part.blob.empty()) return xmlsecurity::digest(method, part.octets);
+    const auto opening = openings_.find(index);
+    if (opening == openings_.end()) return fail("SEC.XML.ALGORITME", "a digest by another method than agreed");
+    return opening->second.digest();
+  }
+
+  void note_protection() {
+    Examined& e = *out_;
+    e.protection = "signed by certificate " + e.verdict->certificate_sha256 + ", " + e.signature->signature_algorithm;
+    if (!decrypted_.empty()) e.protection.append("; decrypted, ").append(decrypted_);
+    if (!e.verdict->other_certificate) return;
+    context_.deps.log.info("ebms.otherCertificate", {{"messageId", e.message.message_id},
+                                                     {"cpaId", e.message.cpa_id},
+                                                     {"tenant", e.message.tenant},
+                                                     {"certificate", e.verdict->certificate_sha256},
+                                                     {"detail", "certificate differs from CPA"}});
   }
 
   void make_payloads() {
@@ -306,38 +426,79 @@ class Examiner {
       payload.size = part.size;
       payload.sha256 = part.sha256;
       payload.blob = part.blob.empty() ? context_.new_id(e.at) : part.blob;
+      payload.wire_size = part.wire_size;
+      if (part.wire_size > 0) payload.wire_blob = part.wire_blob.empty() ? context_.new_id(e.at) : part.wire_blob;
       e.payloads.push_back(std::move(payload));
     }
   }
 
   void make_response() {
     Examined& e = *out_;
-    std::optional<Envelope> response;
-    if (e.failure) {
-      response = message_error(context_, *e.contract, e.envelope.header, *e.failure, e.at);
-    } else if (const auto wanted = std::find_if(e.envelope.ack_requested.begin(), e.envelope.ack_requested.end(),
-                                                [](const AckRequested& a) { return a.targets_to_party_msh(); });
-               wanted != e.envelope.ack_requested.end()) {
-      response = acknowledge(context_, e);
+    auto made = response();
+    if (!made) {
+      e.undecidable = true;
+      context_.deps.log.error(
+          "ebms.responseNotMade",
+          {{"messageId", e.message.message_id}, {"cpaId", e.message.cpa_id}, {"code", made.error().code}, {"detail", made.error().detail}});
+    } else if (*made) {
+      exchange::Signal& signal = **made;
+      signal.message = e.message.id;
+      signal.keep_until = e.keep_key_until;
+      signal.send_until = e.envelope.header.time_to_live;
+      e.response = std::move(signal);
     }
-    if (!response) return;
-    auto signal = outbound_signal(context_, *e.contract, e.sender_party, *response, e.at);
-    if (!signal) return;
-    signal->message = e.message.id;
-    signal->keep_until = e.keep_key_until;
-    signal->send_until = e.envelope.header.time_to_live;
-    e.response = std::move(*signal);
+  }
+
+  Result<std::optional<exchange::Signal>> response() {
+    const Examined& e = *out_;
+    if (e.failure)
+      return outbound_signal(context_, *e.contract, e.sender_party,
+                             message_error(context_, *e.contract, e.envelope.header, *e.failure, e.at), e.at);
+    const auto wanted = std::ranges::find_if(e.envelope.ack_requested, &AckRequested::targets_to_party_msh);
+    if (wanted == e.envelope.ack_requested.end()) return std::optional<exchange::Signal>();
+    SCHAKEL_TRY(const Envelope acknowledgment, acknowledge(context_, e, wanted->is_signed));
+    SCHAKEL_TRY(exchange::Signal signal, outbound_signal(context_, *e.contract, e.sender_party, acknowledgment, e.at));
+    if (wanted->is_signed) {
+      SCHAKEL_TRY(const Signing signing,
+                  signing_of_acknowledgment(context_, *e.contracts, *e.contract, *e.channels->receiver, e.channels->receive, e.at));
+      SCHAKEL_TRY(signal.root, sign_envelope(std::move(signal.root), {}, signing));
+    }
+    return std::optional(std::move(signal));
   }
 
   const Context& context_;
   const security::PeerIdentity* peer_;
-  std::string_view host_;
+  std::string host_;
   std::shared_ptr<Examined> out_;
+  bool is_message_ = false;
+  Decrypting decrypting_;
+  std::map<std::size_t, PartOpening> openings_;  // by index in request.parts
+  std::vector<std::size_t> wanted_, unopened_;   // of those: still to be read, in vain
+  std::string decrypted_;                        // the algorithm
 };
 
-}  // namespace
+Examination::Examination(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Examination::Examination(Examination&&) noexcept = default;
+Examination::~Examination() = default;
 
-Envelope acknowledge(const Context& context, const Examined& e) {
+const std::string& Examination::wanted_blob() const {
+  return state_->wanted_blob();
+}
+
+void Examination::read(BytesView octets, PartSink& sink) {
+  state_->read(octets, sink);
+}
+
+void Examination::end_of_blob(PartSink& sink) {
+  state_->end_of_blob(sink);
+}
+
+std::shared_ptr<const Examined> Examination::finish() {
+  return state_->finish();
+}
+
+// EB-158: with the References of the message when it is to be signed.
+Result<Envelope> acknowledge(const Context& context, const Examined& e, bool is_signed) {
   Envelope out = reply_to(context, *e.contract, e.envelope.header, "Acknowledgment", e.at);
   Acknowledgment acknowledgment;
   // EB-111: the peer compares the actor with its own AckRequested.
@@ -345,12 +506,21 @@ Envelope acknowledge(const Context& context, const Examined& e) {
   acknowledgment.timestamp = e.at;
   acknowledgment.ref_to_message_id = e.envelope.header.message_id;
   acknowledgment.from = out.header.from.ids;
+  if (is_signed && e.signature) {
+    SCHAKEL_TRY(acknowledgment.references, copied_references(*e.signature));
+  }
   out.acknowledgment = std::move(acknowledgment);
   return out;
 }
 
 std::shared_ptr<const Examined> Msh::examine(ReceivedRequest request, const security::PeerIdentity* peer, std::string_view host) const {
-  return Examiner(*state_, std::move(request), peer, host).run();
+  return begin(std::move(request), peer, host).finish();
+}
+
+Examination Msh::begin(ReceivedRequest request, const security::PeerIdentity* peer, std::string_view host) const {
+  auto state = std::make_unique<Examination::State>(*state_, std::move(request), peer, host);
+  state->begin();
+  return Examination(std::move(state));
 }
 
 const Answer* Msh::immediate(const Examined& e) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "ebms/context.hpp"
+#include "ebms/signing.hpp"
 
 namespace schakel::ebms {
 
@@ -17,7 +18,7 @@ struct Examined {
   std::optional<Answer> immediate;    // answered without a transaction
   std::optional<Error> unauthorised;  // SENDER_NOT_AUTHORIZED: audited, then answered
   bool suspended = false;             // contract or tenant: 503, but a duplicate has its first answer
-  bool undecidable = false;           // signed or encrypted, and we have no means: 503
+  bool undecidable = false;           // a signature or a key that cannot be judged now (EB-155): 503
   std::string_view audit_reason;      // SEC.XML.…: why the octets belong in the audit log; empty: they do not
   std::string peer_oin, peer_serial, peer_sha256;
 
@@ -36,13 +37,17 @@ struct Examined {
   Instant keep_key_until{};
   std::optional<Failure> failure;  // the first row of 3.5 that needs no database
   exchange::Message message;
-  std::vector<exchange::Payload> payloads;   // in the order of the Manifest
-  std::vector<std::size_t> payload_parts;    // their indexes in request.parts
-  std::vector<std::string> dropped_blobs;    // of parts that the Manifest does not name
-  std::optional<exchange::Signal> response;  // the acknowledgement or the MessageError for `failure`
+  std::vector<exchange::Payload> payloads;          // in the order of the Manifest
+  std::vector<std::size_t> payload_parts;           // their indexes in request.parts
+  std::vector<std::string> dropped_blobs;           // of parts that the Manifest does not name
+  std::optional<xmlsecurity::Signature> signature;  // of a secured message; points into the envelope
+  std::optional<SignatureVerdict> verdict;          // of that signature, or of an Acknowledgment's
+  std::string protection;                           // how it was secured: for the trail
+  SignatureFault security_fault;                    // why rows 20, 24 or 25 failed: for the audit log, never for the partner
+  std::optional<exchange::Signal> response;         // the acknowledgement or the MessageError for `failure`
 
   const cpa::PartyInfo& sender() const { return contract->agreement.parties[static_cast<std::size_t>(sender_party)]; }
-  SignalOrigin origin() const { return {*contract, sender_party, at, peer_oin, peer_sha256}; }
+  SignalOrigin origin() const { return {*contract, sender_party, at, peer_oin, peer_sha256, peer_serial, verdict ? &*verdict : nullptr}; }
 };
 
 // Rows 1-7, 9-18 of 3.5 (`message` checks), 19 and 21-23; the rows that need the store are in receiver.cpp.

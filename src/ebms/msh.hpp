@@ -41,6 +41,10 @@ struct Part {
   std::string sha256;  // hex
   Bytes octets;        // when size <= limits::payload_in_memory_max
   std::string blob;    // else: the blob that holds them
+  // Of a part that came encrypted, what came (EB-220); everything above is then about the plain octets.
+  Bytes wire_octets;
+  std::string wire_blob;
+  std::int64_t wire_size = 0;
 };
 
 struct ReceivedRequest {
@@ -69,9 +73,36 @@ Answer unavailable();
 // EB-004: the fault for a SOAPAction header that is absent or not ebXML; nullopt when it is right. `value`: as in the header.
 std::optional<Answer> check_soap_action(std::optional<std::string_view> value);
 
-class Signer;    // protection.hpp
-class Verifier;  // protection.hpp
-class Cipher;    // protection.hpp
+class KeyRing;   // protection.hpp
+class PartSink;  // mime.hpp
+
+// A request on its way through Msh::examine. Nearly always it is done at once; but a large part of a secured message is at rest already,
+// and must be decrypted or digested before the message can be judged (EB-031). The driver then streams it by:
+//
+//   while (!examination.wanted_blob().empty()) {
+//     for each chunk of that blob, in order: examination.read(octets, sink);
+//     examination.end_of_blob(sink);
+//   }
+//   examined = examination.finish();
+//
+// What comes out for the store (plain octets of an encrypted part) goes to the sink, as with MimeReader. Single thread, single use; the Msh
+// outlives it. Finished early, the message is answered 503.
+class Examination {
+ public:
+  Examination(Examination&&) noexcept;
+  ~Examination();
+
+  const std::string& wanted_blob() const;
+  void read(BytesView octets, PartSink&);
+  void end_of_blob(PartSink&);
+  std::shared_ptr<const Examined> finish();
+
+ private:
+  friend class Msh;
+  struct State;
+  explicit Examination(std::unique_ptr<State>);
+  std::unique_ptr<State> state_;
+};
 
 struct Settings {
   std::string node = "a";
@@ -150,20 +181,24 @@ class Msh {
     std::function<std::string(std::string_view host)> tenant_of_host = {};
     // ADP-213: a suspended tenant receives 503 and sends nothing. Absent: none is.
     std::function<bool(std::string_view tenant)> tenant_suspended = {};
-    // Absent: profiles that need them are neither sent nor received (protection.hpp).
-    std::shared_ptr<const Signer> signer = nullptr;
-    std::shared_ptr<const Verifier> verifier = nullptr;
-    std::shared_ptr<const Cipher> cipher = nullptr;
+    // Absent: secured profiles are neither sent nor received (protection.hpp).
+    std::shared_ptr<const KeyRing> keys = nullptr;
   };
   Msh(Settings, Dependencies);
   ~Msh();
 
-  // Actions of the contract that this Msh cannot carry, because their profile is signed or encrypted and the means are absent: refuse to
-  // activate such a contract.
-  std::vector<std::string> unprotected_actions(const cpa::LoadedContract&) const;
+  // Actions of the contract that this Msh cannot carry, each with the reason: their profile is signed or encrypted, and a key, an anchor or
+  // a usable algorithm is missing. Refuse to activate such a contract.
+  struct Unprotected {
+    std::string action, reason;
+    friend bool operator==(const Unprotected&, const Unprotected&) = default;
+  };
+  std::vector<Unprotected> unprotected_actions(const cpa::LoadedContract&) const;
 
-  // Steps 3 to 8 of ebms.md 3.4: everything that needs no stored state. Never fails: what is wrong is in the result. `host` is the SNI name
-  // (ADP-204).
+  // Steps 3 to 8 and 10 to 13 of ebms.md 3.4: everything that needs no stored state. Never fails: what is wrong is in the result. `host` is
+  // the SNI name (ADP-204). `peer` outlives the Examination.
+  Examination begin(ReceivedRequest, const security::PeerIdentity* peer, std::string_view host) const;
+  // The same for a request without large parts of a secured message.
   std::shared_ptr<const Examined> examine(ReceivedRequest, const security::PeerIdentity*, std::string_view host) const;
   // Steps 9 to 15 in a transaction. The Answer may leave only after the transaction is durable. An Error means that nothing may be stored:
   // roll back, answer `unavailable()`. Logs and counters are written inside the unit; a unit that the database runs again writes them

@@ -8,6 +8,6 @@ namespace schakel::ebms {
 struct Msh::State : Context {};
 
 struct Examined;
-Envelope acknowledge(const Context&, const Examined&);
+Result<Envelope> acknowledge(const Context&, const Examined&, bool is_signed);
 
 }  // namespace schakel::ebms

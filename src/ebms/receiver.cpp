@@ -144,6 +144,7 @@ class Receiver {
     std::vector<exchange::Payload> payloads = e_.payloads;
     for (exchange::Payload& payload : payloads) {  // EB-138: hashes stay, octets go
       payload.blob.clear();
+      payload.wire_blob.clear();
       payload.purged = true;
     }
     SCHAKEL_CHECK(exchange::insert_message(tx_, message, payloads));
@@ -152,6 +153,9 @@ class Receiver {
     add_peer(trail.add(message.id, "received"));
     trail.add(message.id, "rejected", failure.error_code, failure.description + " " + failure.location);
     SCHAKEL_CHECK(trail.write(tx_, message.tenant));
+    if (e_.failure && e_.failure->row == failure.row && !e_.security_fault.reason.empty())
+      SCHAKEL_CHECK(record_refusal(
+          tx_, context_, {e_.envelope.header, e_.security_fault, message.tenant, e_.peer_oin, e_.peer_serial, e_.peer_sha256}, e_.at));
     context_.count_message(message, "refused");
     context_.count_error(message.tenant, "partner", failure.error_code);
     note("ebms.refused", failure.error_code);
@@ -179,6 +183,7 @@ class Receiver {
       const Part& part = e_.request.parts[e_.payload_parts[i]];
       bytes += part.size;
       if (part.blob.empty() && !part.octets.empty()) SCHAKEL_CHECK(exchange::write_owned_chunk(tx_, e_.payloads[i].blob, 0, part.octets));
+      if (!part.wire_octets.empty()) SCHAKEL_CHECK(exchange::write_owned_chunk(tx_, e_.payloads[i].wire_blob, 0, part.wire_octets));
     }
     SCHAKEL_CHECK(exchange::insert_message(tx_, message, e_.payloads));
     for (const std::string& blob : e_.dropped_blobs) SCHAKEL_CHECK(exchange::delete_blob(tx_, blob));
@@ -186,6 +191,7 @@ class Receiver {
     exchange::TrailEvent& received = trail.add(message.id, "received", {}, message.possible_duplicate ? "possibleDuplicate" : "");
     received.bytes = bytes;
     add_peer(received);
+    if (!e_.protection.empty()) trail.add(message.id, "verified", {}, e_.protection);
     trail.add(message.id, "stored");
     if (e_.response) trail.add(message.id, "replied").wire_id = e_.response->message_id;
     SCHAKEL_CHECK(trail.write(tx_, message.tenant));
@@ -286,7 +292,8 @@ class Receiver {
 
   Result<> drop_all_blobs() {
     for (const Part& part : e_.request.parts)
-      if (!part.blob.empty()) SCHAKEL_CHECK(exchange::delete_blob(tx_, part.blob));
+      for (const std::string& blob : {part.blob, part.wire_blob})
+        if (!blob.empty()) SCHAKEL_CHECK(exchange::delete_blob(tx_, blob));
     return {};
   }
 

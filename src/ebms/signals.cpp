@@ -2,7 +2,7 @@
 // signal is never answered.
 #include <nlohmann/json.hpp>
 
-#include "ebms/context.hpp"
+#include "ebms/signing.hpp"
 
 namespace schakel::ebms {
 
@@ -49,9 +49,9 @@ void log_ignored(const Context& context, const SignalOrigin& origin, const Envel
                                                   {"detail", why}});
 }
 
-// False: the same signal was here before (3.6 step 3).
+// False: the same signal was here before (3.6 step 3). `fault`: it does not count and is kept as evidence only (EB-159).
 Result<bool> keep(sql::Transaction& tx, const Context& context, const SignalOrigin& origin, const Envelope& envelope, BytesView root,
-                  const Message* message) {
+                  const Message* message, std::string_view fault = {}) {
   exchange::Signal signal;
   signal.party = party_key(origin.contract.agreement.parties[static_cast<std::size_t>(origin.sender_party)]);
   SCHAKEL_TRY(const bool seen, exchange::has_inbound_signal(tx, origin.contract.row.tenant, envelope.header.cpa_id, signal.party,
@@ -68,6 +68,7 @@ Result<bool> keep(sql::Transaction& tx, const Context& context, const SignalOrig
   signal.root = root;
   signal.at = origin.at;
   signal.keep_until = origin.at + std::chrono::days(10);
+  signal.error = fault;
   if (message) {
     signal.message = message->id;
     if (message->persist_until) signal.keep_until = std::max(signal.keep_until, *message->persist_until);
@@ -85,6 +86,40 @@ nlohmann::json errors_json(const ErrorList& list) {
                       {"location", e.location},
                       {"description", e.description}});
   return errors;
+}
+
+// EB-159: what a signed acknowledgement must prove, judged against the message as it was sent. nullopt: it counts, or no signature was
+// asked.
+Result<std::optional<SignatureFault>> signature_fault(sql::Transaction& tx, const Context& context, const SignalOrigin& origin,
+                                                      const Envelope& envelope, const Message& message, std::string& signer) {
+  SCHAKEL_TRY(const auto stored, exchange::find_message(tx, message.tenant, message.id, exchange::WithRoot::yes));
+  const auto sent = parse_envelope(stored ? stored->root : Bytes(), std::nullopt);
+  if (!sent) return std::optional(SignatureFault{"SEC.XML.DEKKING", "the envelope of the message is no longer here", false});
+  const auto asked = std::ranges::find_if(sent->ack_requested, &AckRequested::targets_to_party_msh);
+  if (asked == sent->ack_requested.end() || !asked->is_signed) return std::optional<SignatureFault>();
+  const auto contracts = context.deps.contracts();
+  const SignatureVerdict verdict =
+      origin.signature ? *origin.signature
+                       : judge_acknowledgment(context, *contracts, origin.contract, origin.sender_party, envelope, origin.at);
+  if (verdict.fault) return verdict.fault;
+  signer = verdict.certificate_sha256;
+  const std::string difference = differing_references(envelope, *sent);
+  if (difference.empty()) return std::optional<SignatureFault>();
+  return std::optional(SignatureFault{"SEC.XML.DEKKING", difference, false});
+}
+
+// Section 4: ignored, in the security log, stored as evidence; retries go on.
+Result<> disregard(sql::Transaction& tx, const Context& context, const SignalOrigin& origin, const Envelope& envelope, BytesView root,
+                   const Message& message, const SignatureFault& fault) {
+  SCHAKEL_TRY(const bool fresh, keep(tx, context, origin, envelope, root, &message, fault.reason));
+  if (!fresh) return {};
+  TrailWriter trail(context, origin.at);
+  auto& event = trail.add(message.id, "warned", fault.reason, "the acknowledgement does not count: " + fault.detail);
+  event.wire_id = envelope.header.message_id;
+  event.peer_oin = origin.peer_oin;
+  SCHAKEL_CHECK(trail.write(tx, message.tenant));
+  return record_refusal(tx, context, {envelope.header, fault, message.tenant, origin.peer_oin, origin.peer_serial, origin.peer_sha256},
+                        origin.at);
 }
 
 // EB-114.
@@ -120,16 +155,24 @@ Result<> apply_acknowledgment(sql::Transaction& tx, const Context& context, cons
   Message& message = *subject.message;
   const auto profile = cpa::profile_from(message.profile);
   if (!profile || !cpa::is_reliable(*profile)) return ignore("the message asked for no acknowledgement");
-  if (needs_signature(*profile) && !context.deps.verifier) return ignore("a signed acknowledgement cannot be verified here");
   if (is_too_late(origin, message)) return ignore("the PersistDuration has passed");
   if (!envelope.acknowledgment->actor || *envelope.acknowledgment->actor != uri::to_party_msh)
     context.deps.log.info("ebms.acknowledgmentActor", {{"messageId", message.message_id}});
+  std::string signer;
+  SCHAKEL_TRY(const auto fault, signature_fault(tx, context, origin, envelope, message, signer));
+  if (fault && fault->temporary) {
+    // EB-155: waiting can cure it. A posted one is posted again; after one on our own connection our next attempt asks for it again.
+    if (origin.may_be_repeated) return fail("ebms.undecidable", fault->reason + ": " + fault->detail);
+    return ignore(fault->reason);
+  }
+  if (fault) return disregard(tx, context, origin, envelope, root, message, *fault);
   SCHAKEL_TRY(const bool fresh, keep(tx, context, origin, envelope, root, &message));
   if (!fresh) return {};
   if (message.state == State::delivered) return {};
   if (exchange::is_final(message.state)) return acknowledge_late(tx, context, origin, message);
   message.confirmed = true;
-  SCHAKEL_CHECK(end_message(tx, context, message, {State::delivered, "acknowledged", "message.delivered", {}, {}, {}}, origin.at));
+  const std::string proof = signer.empty() ? std::string() : "signed by certificate " + signer;
+  SCHAKEL_CHECK(end_message(tx, context, message, {State::delivered, "acknowledged", "message.delivered", {}, proof, {}}, origin.at));
   return exchange::update_message(tx, message);
 }
 

@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <set>
 
+#include "ebms/encryption.hpp"
 #include "ebms/mime.hpp"
 #include "ebms/msh_state.hpp"
+#include "ebms/signing.hpp"
 #include "ebms/submission.hpp"
 #include "exchange/blob.hpp"
 
@@ -150,10 +152,6 @@ class Submission {
   }
 
   Result<> check_against_contract() {
-    if (needs_signature(channels_->profile) && !context_.deps.signer)
-      return fail("contract.actionNotAllowed", "signed profiles need a signer, and this node has none");
-    if (cpa::is_encrypted(channels_->profile) && !context_.deps.cipher)
-      return fail("contract.actionNotAllowed", "encrypted profiles need a cipher, and this node has none");
     if (needs_signature(channels_->profile) && request_.payloads.size() > 29 && !request_.force)
       return fail("payload.notAllowed", "a signed message has at most 29 payloads, because verifiers refuse more than 30 references");
     if (request_.payloads.size() + 1 > limits::ebms_parts_max) return invalid("/payloads", "a message has at most 99 payloads");
@@ -264,20 +262,88 @@ class Submission {
       for (const exchange::Payload& payload : payloads_) envelope.manifest->references.push_back({"cid:" + payload.content_id});
     }
     SCHAKEL_TRY(root_, build_envelope(envelope));
+    SCHAKEL_CHECK(secure());
     if (root_.size() > limits::ebms_root_bytes_max) return fail("message.tooLarge", "the envelope is larger than 1 MiB");
-    return secure();
+    return {};
   }
 
   // EB-156: sign over the plain payloads, then encrypt.
   Result<> secure() {
     if (!needs_signature(channels_->profile)) return {};
-    std::vector<PayloadDigest> digests;
-    for (std::size_t i = 0; i < payloads_.size(); ++i)
-      digests.push_back({"cid:" + payloads_[i].content_id, payloads_[i].content_type, payloads_[i].sha256, request_.payloads[i].octets,
-                         payloads_[i].blob});
-    SCHAKEL_TRY(root_, context_.deps.signer->sign(std::move(root_), digests, *contract_, *channels_, now_));
-    if (cpa::is_encrypted(channels_->profile)) return fail("contract.actionNotAllowed", "encrypted profiles are not sent yet");
+    SCHAKEL_TRY(const Signing signing, signing_of(context_, *contracts_, *contract_, *channels_->sender, channels_->send, now_));
+    std::vector<SignedPart> parts;
+    for (std::size_t i = 0; i < payloads_.size(); ++i) {
+      SCHAKEL_TRY(Bytes digest, digest_of(i, signing.digest));
+      parts.push_back({"cid:" + payloads_[i].content_id, std::move(digest)});
+    }
+    SCHAKEL_TRY(root_, sign_envelope(std::move(root_), parts, signing));
+    protection_ = "signed with certificate " + signing.key->certificate()->sha256 + ", " + std::string(xmlsecurity::uri_of(signing.method));
+    return cpa::is_encrypted(channels_->profile) ? encrypt() : Result<>();
+  }
+
+  Result<Bytes> digest_of(std::size_t i, xmlsecurity::DigestMethod method) {
+    if (method == xmlsecurity::DigestMethod::sha256 && !payloads_[i].sha256.empty()) return from_hex(payloads_[i].sha256);
+    xmlsecurity::Digest digest(method);
+    SCHAKEL_CHECK(each_piece(i, [&](BytesView octets) {
+      digest.write(octets);
+      return Result<>();
+    }));
+    return digest.finish();
+  }
+
+  // The octets of a payload in order: from memory, or chunk by chunk from the store (EB-031).
+  Result<> each_piece(std::size_t i, const std::function<Result<>(BytesView)>& take) {
+    const SubmitPayload& given = request_.payloads[i];
+    if (given.blob.empty()) return take(given.octets);
+    std::int64_t done = 0;
+    for (std::int64_t chunk = 0; done < given.size; ++chunk) {
+      SCHAKEL_TRY(const Bytes octets, exchange::read_chunk(tx_, given.blob, chunk));
+      if (octets.empty()) return fail("storage.failed", "a stored payload is shorter than its size");
+      done += static_cast<std::int64_t>(octets.size());
+      SCHAKEL_CHECK(take(octets));
+    }
     return {};
+  }
+
+  // EB-170, EB-174. What is made here is sent each time (EB-102).
+  Result<> encrypt() {
+    SCHAKEL_TRY(const Encrypting encrypting, encrypting_of(*contracts_, *contract_, *channels_, now_));
+    SCHAKEL_CHECK(check_recipient(context_, *contract_, encrypting, now_));
+    for (std::size_t i = 0; i < payloads_.size(); ++i) SCHAKEL_CHECK(encrypt_payload(i, encrypting));
+    const auto algorithm = xmlsecurity::uri_of(encrypting.cipher);
+    protection_.append("; encrypted for certificate ").append(encrypting.recipient->sha256).append(", ").append(algorithm);
+    // SEC-082: CBC is made because an agreement in force names it; each use is a finding.
+    if (xmlsecurity::needs_exception(encrypting.cipher))
+      context_.deps.log.warning("ebms.algorithmException", {{"messageId", header_.message_id},
+                                                            {"cpaId", header_.cpa_id},
+                                                            {"tenant", request_.tenant},
+                                                            {"partner", channels_->receiver->oin()},
+                                                            {"algorithm", algorithm}});
+    return {};
+  }
+
+  Result<> encrypt_payload(std::size_t i, const Encrypting& encrypting) {
+    exchange::Payload& payload = payloads_[i];
+    SCHAKEL_TRY(auto encryptor, xmlsecurity::Encryptor::make(encryption_to_make(encrypting, payload.content_id, payload.content_type),
+                                                             encrypting.recipient, context_.deps.random));
+    payload.wire_blob = context_.new_id(now_);
+    Bytes waiting;
+    std::int64_t chunks = 0;
+    const auto write = [&](bool all) -> Result<> {
+      while (waiting.size() >= limits::blob_chunk_bytes || (all && !waiting.empty())) {
+        const Bytes chunk = waiting.substr(0, limits::blob_chunk_bytes);
+        SCHAKEL_CHECK(exchange::write_owned_chunk(tx_, payload.wire_blob, chunks++, chunk));
+        payload.wire_size += static_cast<std::int64_t>(chunk.size());
+        waiting.erase(0, chunk.size());
+      }
+      return {};
+    };
+    SCHAKEL_CHECK(each_piece(i, [&](BytesView octets) {
+      waiting += encryptor.update(octets);
+      return write(false);
+    }));
+    waiting += encryptor.finish();
+    return write(true);
   }
 
   Result<Message> store() {
@@ -298,6 +364,7 @@ class Submission {
     if (message.expires_at) SCHAKEL_CHECK(add_work("message.expire", message, {}, *message.expires_at));
     TrailWriter trail(context_, now_);
     trail.add(message.id, "submitted").wire_id = message.message_id;
+    if (!protection_.empty()) trail.add(message.id, "secured", {}, protection_);
     if (message.state == State::held)
       trail.add(message.id, "held", "notBefore");
     else
@@ -391,6 +458,7 @@ class Submission {
   MessageHeader header_;
   std::vector<exchange::Payload> payloads_;
   Bytes root_;
+  std::string protection_;  // how it was secured: for the trail
 };
 
 }  // namespace

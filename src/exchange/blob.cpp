@@ -34,8 +34,9 @@ Result<> delete_blob(sql::Transaction& tx, std::string_view blob) {
 
 Result<std::int64_t> purge_orphans(sql::Transaction& tx, Instant older_than) {
   SCHAKEL_TRY(sql::Rows loose,
-              tx.query("SELECT l.blob, EXISTS (SELECT 1 FROM payloads p WHERE p.blob = l.blob AND p.blob <> '') FROM loose_blobs l "
-                       "WHERE l.written_at < $1 ORDER BY l.written_at LIMIT $2",
+              tx.query("SELECT l.blob, EXISTS (SELECT 1 FROM payloads p WHERE p.blob = l.blob AND p.blob <> '') OR EXISTS (SELECT 1 FROM "
+                       "payloads p WHERE p.wire_blob = l.blob AND p.wire_blob <> '') FROM loose_blobs l WHERE l.written_at < $1 ORDER BY "
+                       "l.written_at LIMIT $2",
                        {older_than, purge_batch}));
   std::int64_t orphans = 0;
   for (const sql::Row& row : loose) {

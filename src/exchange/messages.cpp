@@ -160,9 +160,9 @@ std::vector<Message> messages_from(Rows& rows) {
 
 Result<> insert_payload(Transaction& tx, const Message& m, const Payload& p) {
   return tx.post(
-      "INSERT INTO payloads (message, position, tenant, content_id, content_type, file_name, size, sha256, blob, purged) "
-      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-      {m.id, p.index, m.tenant, p.content_id, p.content_type, p.file_name, p.size, p.sha256, p.blob, p.purged});
+      "INSERT INTO payloads (message, position, tenant, content_id, content_type, file_name, size, sha256, blob, purged, wire_blob, "
+      "wire_size) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+      {m.id, p.index, m.tenant, p.content_id, p.content_type, p.file_name, p.size, p.sha256, p.blob, p.purged, p.wire_blob, p.wire_size});
 }
 
 }  // namespace
@@ -313,22 +313,26 @@ Result<std::vector<Message>> find_inbound(Transaction& tx, std::string_view tena
 }
 
 Result<std::vector<Payload>> payloads_of(Transaction& tx, std::string_view message) {
-  SCHAKEL_TRY(Rows rows, tx.query("SELECT message, position, content_id, content_type, file_name, size, sha256, blob, purged FROM payloads "
-                                  "WHERE message = $1 ORDER BY position",
-                                  {message}));
+  SCHAKEL_TRY(
+      Rows rows,
+      tx.query(
+          "SELECT message, position, content_id, content_type, file_name, size, sha256, blob, purged, wire_blob, wire_size FROM payloads "
+          "WHERE message = $1 ORDER BY position",
+          {message}));
   std::vector<Payload> payloads;
   payloads.reserve(rows.size());
   for (Row& row : rows)
-    payloads.push_back(
-        {row.take(0), row.integer(1), row.take(2), row.take(3), row.take(4), row.integer(5), row.take(6), row.take(7), row.boolean(8)});
+    payloads.push_back({row.take(0), row.integer(1), row.take(2), row.take(3), row.take(4), row.integer(5), row.take(6), row.take(7),
+                        row.boolean(8), row.take(9), row.integer(10)});
   return payloads;
 }
 
 Result<> purge_payloads(Transaction& tx, std::string_view message) {
   SCHAKEL_TRY(const std::vector<Payload> payloads, payloads_of(tx, message));
-  SCHAKEL_CHECK(tx.execute("UPDATE payloads SET blob = '', purged = 1 WHERE message = $1", {message}));
+  SCHAKEL_CHECK(tx.execute("UPDATE payloads SET blob = '', wire_blob = '', purged = 1 WHERE message = $1", {message}));
   SCHAKEL_CHECK(tx.execute("UPDATE messages SET payloads_kept = 0 WHERE id = $1", {message}));
   for (const Payload& payload : payloads) {
+    if (!payload.wire_blob.empty()) SCHAKEL_CHECK(delete_blob(tx, payload.wire_blob));  // made for one message
     if (payload.blob.empty()) continue;
     // A message that was sent again shares its payloads with its copy.
     SCHAKEL_TRY(const Rows others, tx.query("SELECT 1 FROM payloads WHERE blob = $1 AND blob <> '' LIMIT 1", {payload.blob}));

@@ -152,7 +152,15 @@ CREATE INDEX job_items_waiting ON job_items (job, position) WHERE state = 'waiti
 UPDATE signals SET keep_until = 253402300799000000 WHERE message <> '' AND action IN ('Acknowledgment', 'MessageError');
 )sql";
 
-constexpr std::array<sql::Migration, 2> all = {{{1, "first schema", first_schema}, {2, "jobs", second_schema}}};
+// Encrypted payloads have a second form, the one on the wire.
+constexpr std::string_view third_schema = R"sql(
+ALTER TABLE payloads ADD COLUMN wire_blob TEXT NOT NULL DEFAULT '';
+ALTER TABLE payloads ADD COLUMN wire_size BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX payloads_wire_blob ON payloads (wire_blob) WHERE wire_blob <> '';
+)sql";
+
+constexpr std::array<sql::Migration, 3> all = {
+    {{1, "first schema", first_schema}, {2, "jobs", second_schema}, {3, "wire form of payloads", third_schema}}};
 
 }  // namespace
 

@@ -66,11 +66,14 @@ Result<std::optional<Signal>> find_outbound_signal(sql::Transaction& tx, std::st
 
 Result<bool> has_inbound_signal(sql::Transaction& tx, std::string_view tenant, std::string_view cpa_id, std::string_view party,
                                 std::string_view message_id) {
-  SCHAKEL_TRY(
-      const sql::Rows rows,
-      tx.query("SELECT 1 FROM signals WHERE message_id = $1 AND direction = 'inbound' AND tenant = $2 AND cpa_id = $3 AND party = $4",
-               {message_id, tenant, cpa_id, party}));
-  return !rows.empty();
+  SCHAKEL_TRY(const sql::Rows rows,
+              tx.query("SELECT id, error FROM signals WHERE message_id = $1 AND direction = 'inbound' AND tenant = $2 AND cpa_id = $3 AND "
+                       "party = $4",
+                       {message_id, tenant, cpa_id, party}));
+  if (rows.empty()) return false;
+  if (rows.front().text(1).empty()) return true;
+  SCHAKEL_CHECK(tx.execute("DELETE FROM signals WHERE id = $1", {rows.front().text(0)}));
+  return false;
 }
 
 Result<std::optional<Signal>> find_response_to(sql::Transaction& tx, std::string_view tenant, std::string_view message) {

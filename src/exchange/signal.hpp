@@ -36,6 +36,7 @@ struct Signal {
 Result<> insert_signal(sql::Transaction&, const Signal&);
 Result<std::optional<Signal>> find_signal(sql::Transaction&, std::string_view tenant, std::string_view id);
 Result<std::optional<Signal>> find_outbound_signal(sql::Transaction&, std::string_view message_id);
+// One that was kept as evidence only (`error` says why it did not count) is none: it makes room for what comes under its id again.
 Result<bool> has_inbound_signal(sql::Transaction&, std::string_view tenant, std::string_view cpa_id, std::string_view party,
                                 std::string_view message_id);
 // The acknowledgement or error that we made for a Message.

@@ -115,6 +115,27 @@ Result<std::vector<cpa::Mandate>> mandates(sql::Transaction& transaction, Log& l
   return mandates;
 }
 
+Result<std::vector<cpa::AlgorithmException>> algorithm_exceptions(sql::Transaction& transaction, Log& log) {
+  SCHAKEL_TRY(const auto documents, bodies(transaction, "algorithmException", log));
+  std::vector<cpa::AlgorithmException> exceptions;
+  for (const auto& [document, json] : documents) {
+    const auto from = parse_datetime(text(json, "from"));
+    const auto until = parse_datetime(text(json, "until"));
+    if (!from || !until) {
+      log.error("configuration.unreadable", {{"kind", "algorithmException"}, {"id", document.id}});
+      continue;
+    }
+    exceptions.push_back({.tenant = document.tenant,
+                          .partner_oin = text(json, "partnerOin"),
+                          .protocol = text(json, "protocol"),
+                          .algorithm = text(json, "algorithm"),
+                          .reason = text(json, "reason"),
+                          .from = from->instant,
+                          .until = until->instant});
+  }
+  return exceptions;
+}
+
 }  // namespace
 
 const Tenant* Configuration::tenant(std::string_view slug) const {
@@ -151,8 +172,9 @@ Result<std::shared_ptr<const Configuration>> Configuration::load(sql::Transactio
   SCHAKEL_TRY(auto urls, url_mappings(transaction, log));
   SCHAKEL_TRY(auto certificates, certificate_mappings(transaction, log));
   SCHAKEL_TRY(auto register_, mandates(transaction, log));
-  configuration->contracts =
-      std::make_shared<const cpa::Contracts>(std::move(contracts), std::move(urls), std::move(certificates), std::move(register_));
+  SCHAKEL_TRY(auto exceptions, algorithm_exceptions(transaction, log));
+  configuration->contracts = std::make_shared<const cpa::Contracts>(std::move(contracts), std::move(urls), std::move(certificates),
+                                                                    std::move(register_), std::move(exceptions));
   return std::shared_ptr<const Configuration>(std::move(configuration));
 }
 

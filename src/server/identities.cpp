@@ -48,7 +48,8 @@ std::string problem_of(const security::KeyPair& own, const OwnCertificate& confi
   std::vector<security::Certificate> chain{own.certificate()};
   chain.insert(chain.end(), own.chain().begin(), own.chain().end());
   for (const auto& [purpose, usage] :
-       {std::pair{"tls-server", security::Usage::tls_server}, std::pair{"tls-client", security::Usage::tls_client}}) {
+       {std::pair{"tls-server", security::Usage::tls_server}, std::pair{"tls-client", security::Usage::tls_client},
+        std::pair{"signing", security::Usage::signing}, std::pair{"encryption", security::Usage::encryption}}) {
     if (!configured.serves(purpose)) continue;
     const auto verdict = trust.verify_path_without_revocation(chain, usage, now);
     if (!verdict.ok()) return verdict.reason + ": " + verdict.detail;

@@ -30,6 +30,7 @@
 #include "server/identities.hpp"
 #include "server/inventory.hpp"
 #include "server/maintenance.hpp"
+#include "server/message_keys.hpp"
 #include "server/node_lease.hpp"
 #include "server/observation.hpp"
 #include "server/offloaded_clients.hpp"
@@ -185,6 +186,7 @@ struct Node::Parts {
         .clock = clock(), .random = environment.random, .log = log(), .metrics = environment.metrics, .contracts = [this] {
           return configuration->current()->contracts;
         }};
+    dependencies.keys = std::make_shared<MessageKeys>([this] { return current_identities(); }, trust);
     dependencies.tenant_of_host = [this](std::string_view host) { return slug_of(host); };
     msh = std::make_unique<ebms::Msh>(ebms::Settings{.node = settings.node.name,
                                                      .accept_status = static_cast<unsigned>(settings.ebms.accept_status),

@@ -210,6 +210,13 @@ std::optional<std::string> Element::attribute(std::string_view uri, std::string_
   return std::nullopt;
 }
 
+std::optional<std::string> Element::namespace_of(std::string_view prefix) const {
+  const std::string name(prefix);
+  const auto* found = xmlSearchNs(node_->doc, node_, prefix.empty() ? nullptr : reinterpret_cast<const xmlChar*>(name.c_str()));
+  if (found == nullptr) return std::nullopt;
+  return std::string(view(found->href));
+}
+
 std::string Element::text() const {
   const xmlNode* only = node_->children;
   if (only == nullptr) return {};

@@ -37,6 +37,8 @@ class Element {
   std::string_view namespace_uri() const;  // "" when in none
   bool is(std::string_view namespace_uri, std::string_view name) const;
   std::optional<std::string> attribute(std::string_view namespace_uri, std::string_view name) const;  // "" namespace: unqualified
+  // The namespace that a prefix ("": the default one) stands for here; nullopt: none.
+  std::optional<std::string> namespace_of(std::string_view prefix) const;
   std::string text() const;        // all text below, comments and CDATA borders skipped (CPA-006)
   bool has_comment_or_pi() const;  // among direct children (SEC-111)
   Element first_child() const;     // elements only

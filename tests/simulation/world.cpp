@@ -1,6 +1,7 @@
 #include "simulation/world.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 
 #include "ebms/mime.hpp"
@@ -9,6 +10,8 @@
 #include "exchange/store.hpp"
 #include "sql/inline.hpp"
 #include "support/agreement_builder.hpp"
+#include "support/pki.hpp"
+#include "support/test_keys.hpp"
 
 namespace schakel::simulation {
 namespace {
@@ -39,6 +42,26 @@ class SeededRandom final : public Random {
  private:
   std::mt19937_64 engine_;
 };
+
+constexpr const char* melder_oin = "00000099000000010000";
+constexpr const char* ontvanger_oin = "00000099000000020000";
+
+// Keys and certificates, made once per run of the program: RSA is slow, and no seed depends on them.
+struct Means {
+  test::Pki pki{"http://127.0.0.1:8089", security::PkiGeneration::g4, VirtualClock().now()};
+  security::Issued melder = pki.tls(melder_oin, "Melder"), ontvanger = pki.tls(ontvanger_oin, "Ontvanger");
+  std::shared_ptr<testing::TestKeys> keys = std::make_shared<testing::TestKeys>(pki.trust());
+
+  Means() {
+    keys->hold("melder", melder.key_pair);
+    keys->hold("ontvanger", ontvanger.key_pair);
+  }
+};
+
+const Means& means() {
+  static const Means shared;
+  return shared;
+}
 
 // One database and the nodes that share it: an organisation's installation.
 struct Installation {
@@ -147,8 +170,9 @@ class World {
     reliable_retries_ = static_cast<std::int64_t>(4 + random_.below(8));
     interval_ = std::chrono::seconds(60 + random_.below(240));
     const bool clustered = random_.chance(0.34);
-    homes_.push_back(make_home("melder", "00000099000000010000"));
-    homes_.push_back(make_home("ontvanger", "00000099000000020000"));
+    secured_ = random_.chance(0.2);  // of the seeds, so that the others stay fast
+    homes_.push_back(make_home("melder", melder_oin));
+    homes_.push_back(make_home("ontvanger", ontvanger_oin));
     contracts_ = make_contracts();
     add_node(0, "melder-a");
     add_node(1, "ontvanger-a");
@@ -180,6 +204,14 @@ class World {
       loaded.push_back(builder("sim-rm").profile(cpa::Profile::osb_rm).loaded(tenant, own));
       loaded.push_back(builder("sim-rm-sync").profile(cpa::Profile::osb_rm).synchronous().loaded(tenant, own));
       loaded.push_back(builder("sim-be").profile(cpa::Profile::osb_be).loaded(tenant, own));
+      if (!secured_) continue;
+      for (const auto profile : {cpa::Profile::osb_rm_s, cpa::Profile::osb_rm_e, cpa::Profile::osb_be_s, cpa::Profile::osb_be_e}) {
+        auto secured = builder("sim" + std::string(cpa::to_string(profile)).substr(3));
+        secured.profile(profile).certificates(means().melder.certificate->der, means().ontvanger.certificate->der);
+        loaded.push_back(secured.loaded(tenant, own));
+      }
+      auto synchronous = builder("sim-rm-s-sync").profile(cpa::Profile::osb_rm_s).synchronous();
+      loaded.push_back(synchronous.certificates(means().melder.certificate->der, means().ontvanger.certificate->der).loaded(tenant, own));
     }
     return std::make_shared<const cpa::Contracts>(std::move(loaded), std::vector<cpa::UrlMapping>{}, std::vector<cpa::CertificateMapping>{},
                                                   std::vector<cpa::Mandate>{});
@@ -190,8 +222,9 @@ class World {
     node->name = name;
     node->home = homes_[home].get();
     node->random = std::make_unique<SeededRandom>(seed_ * 1000 + nodes_.size() + 1);
-    node->msh = std::make_unique<ebms::Msh>(ebms::Settings{.node = name}, ebms::Msh::Dependencies{clock_, *node->random, silent_log(),
-                                                                                                  metrics_, [this] { return contracts_; }});
+    ebms::Msh::Dependencies dependencies{clock_, *node->random, silent_log(), metrics_, [this] { return contracts_; }};
+    if (secured_) dependencies.keys = means().keys;
+    node->msh = std::make_unique<ebms::Msh>(ebms::Settings{.node = name}, std::move(dependencies));
     homes_[home]->nodes.push_back(nodes_.size());
     nodes_.push_back(std::move(node));
   }
@@ -447,7 +480,9 @@ class World {
       return std::nullopt;
     }
     const auto peer = identity_of(nodes_[from]->home == homes_[0].get() ? 0 : 1);
-    const auto examined = node.msh->examine(std::move(*read), &peer, "");
+    auto examination = node.msh->begin(std::move(*read), &peer, "");
+    while (!examination.wanted_blob().empty()) read_part(to, examination);
+    const auto examined = examination.finish();
     if (const auto* immediate = ebms::Msh::immediate(*examined)) {
       violation("a request of ours was refused at once: " + std::to_string(immediate->status) + " " + immediate->body);
       return *immediate;
@@ -485,6 +520,25 @@ class World {
     return reader.finish();
   }
 
+  // A large part of a secured message, as the endpoint reads it.
+  void read_part(std::size_t to, ebms::Examination& examination) {
+    auto& database = *nodes_[to]->home->database;
+    BlobSink sink(database, *nodes_[to]->random, clock_.now());
+    const std::string blob = examination.wanted_blob();
+    for (std::int64_t chunk = 0;; ++chunk) {
+      Bytes octets;
+      database
+          .read([&](sql::Transaction& tx) -> Result<> {
+            SCHAKEL_TRY(octets, exchange::read_chunk(tx, blob, chunk));
+            return {};
+          })
+          .value();
+      if (octets.empty()) break;
+      examination.read(octets, sink);
+    }
+    examination.end_of_blob(sink);
+  }
+
   // EB-108: every acknowledgement of one message that ever crosses the wire is the same octets.
   void note_signals(const Bytes& body) {
     if (body.find("Acknowledgment>") == Bytes::npos) return;
@@ -507,12 +561,14 @@ class World {
       sent.from_tenant = homes_[forth ? 0 : 1]->tenant;
       sent.to_tenant = homes_[forth ? 1 : 0]->tenant;
       sent.message_id = "m" + std::to_string(i) + "-" + std::to_string(seed_) + "@" + sent.from_tenant + ".example";
-      const auto kind = random_.below(3);
-      sent.reliable = kind != 2;
+      const bool protect = secured_ && random_.chance(0.6);
+      static constexpr std::array<const char*, 3> plain{"sim-rm", "sim-rm-sync", "sim-be"};
+      static constexpr std::array<const char*, 5> protected_{"sim-rm-s", "sim-rm-e", "sim-rm-s-sync", "sim-be-s", "sim-be-e"};
+      const std::string cpa = protect ? protected_[random_.below(protected_.size())] : plain[random_.below(plain.size())];
+      sent.reliable = !cpa.starts_with("sim-be");
       Bytes payload = random_bytes(random_.chance(0.1) ? 300'000 : random_.below(6000));
       sent.sha256 = sha256_hex(payload);
       sent_.push_back(sent);
-      const std::string cpa = kind == 0 ? "sim-rm" : kind == 1 ? "sim-rm-sync" : "sim-be";
       after(random_.up_to(span), [this, i, cpa, payload = std::move(payload)] { submit(i, cpa, payload, 0); });
     }
     verdict_.messages = count;
@@ -635,6 +691,7 @@ class World {
   SeededRandom random_;
   std::uint64_t seed_;
   bool trace_;
+  bool secured_ = false;  // this seed has signed and encrypted traffic too
   VirtualClock clock_;
   Metrics metrics_;
   Weather weather_;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cpa/contracts.hpp"
+#include "cpa/names.hpp"
 
 namespace schakel::testing {
 
@@ -44,10 +45,32 @@ class AgreementBuilder {
     return *this;
   }
 
+  // With what the parties sign and for what is encrypted to them: one certificate each (DER). Without, secured profiles are agreed that
+  // nobody can carry out.
+  AgreementBuilder& certificates(Bytes first, Bytes second) {
+    certificates_ = {std::move(first), std::move(second)};
+    return *this;
+  }
+  AgreementBuilder& algorithms(std::string hash_function, std::string signature_algorithm) {
+    hash_function_ = std::move(hash_function);
+    signature_algorithm_ = std::move(signature_algorithm);
+    return *this;
+  }
+  AgreementBuilder& encryption(std::string algorithm) {
+    encryption_algorithm_ = std::move(algorithm);
+    return *this;
+  }
+  // 2.9 footnote 1: some agreements of secured profiles want no signed acknowledgements.
+  AgreementBuilder& acknowledgment_signatures(cpa::Occurrence occurrence) {
+    acknowledgment_signatures_ = occurrence;
+    return *this;
+  }
+
   // "question" goes from the first party to the second, "answer" the other way, both under the service "sim:Melding:1:0".
   cpa::Agreement build() const {
     auto agreement = agreement_;
-    agreement.parties = {party(first_, "question", "answer", "A", "B"), party(second_, "answer", "question", "B", "A")};
+    agreement.parties = {party(first_, certificates_.first, "question", "answer", "A", "B"),
+                         party(second_, certificates_.second, "answer", "question", "B", "A")};
     return agreement;
   }
 
@@ -97,8 +120,8 @@ class AgreementBuilder {
     return out;
   }
 
-  cpa::PartyInfo party(const PartySketch& own, const std::string& sends, const std::string& receives, const std::string& prefix,
-                       const std::string& other_prefix) const {
+  cpa::PartyInfo party(const PartySketch& own, const Bytes& certificate, const std::string& sends, const std::string& receives,
+                       const std::string& prefix, const std::string& other_prefix) const {
     cpa::PartyInfo out;
     out.name = "Party " + prefix;
     out.ids = {{"urn:osb:oin", own.oin}};
@@ -122,7 +145,9 @@ class AgreementBuilder {
       const auto when = profile && cpa::is_reliable(*profile) ? cpa::Occurrence::always : cpa::Occurrence::never;
       made.characteristics.ack_requested = when;
       made.characteristics.duplicate_elimination = when;
-      made.characteristics.ack_signature_requested = cpa::Occurrence::never;
+      made.characteristics.ack_signature_requested = profile && cpa::is_reliable(*profile) && is_secured(*profile) && !certificate.empty()
+                                                         ? acknowledgment_signatures_
+                                                         : cpa::Occurrence::never;
       made.characteristics.sync_reply = sync_ ? cpa::SyncReplyMode::msh_signals_only : cpa::SyncReplyMode::none;
       made.characteristics.sync_reply_text = sync_ ? "mshSignalsOnly" : "none";
       made.characteristics.actor = "urn:oasis:names:tc:ebxml-msg:actor:toPartyMSH";
@@ -142,12 +167,21 @@ class AgreementBuilder {
     transport.endpoints = {{own.url, "allPurpose"}};
     out.transports = {transport};
 
+    cpa::NonRepudiation non_repudiation;
+    cpa::DigitalEnvelope envelope;
+    if (!certificate.empty()) {
+      out.certificates = {{prefix + "_Certificate", certificate}};
+      non_repudiation = {std::string(cpa::names::ds), hash_function_, signature_algorithm_, out.certificates.front().id, {}};
+      envelope = {std::string(cpa::names::ds), encryption_algorithm_, out.certificates.front().id, {}};
+    }
+    const bool any_secured = is_secured(profile_) || (answer_profile_ && is_secured(*answer_profile_));
     const auto exchange = [&](const std::string& name, std::optional<cpa::Profile> profile) {
       cpa::DocExchange made;
       made.id = prefix + "_DocExchange_" + name;
       made.sender = made.receiver = binding(profile && cpa::is_reliable(*profile));
-      if (profile && is_secured(*profile)) made.sender->non_repudiation = made.receiver->non_repudiation = cpa::NonRepudiation{};
-      if (profile && cpa::is_encrypted(*profile)) made.sender->envelope = made.receiver->envelope = cpa::DigitalEnvelope{};
+      const bool signs = profile ? is_secured(*profile) : any_secured && !certificate.empty();  // signals too (cpa.md 2.3)
+      if (signs) made.sender->non_repudiation = made.receiver->non_repudiation = non_repudiation;
+      if (profile && cpa::is_encrypted(*profile)) made.sender->envelope = made.receiver->envelope = envelope;
       return made;
     };
     out.doc_exchanges = {exchange("Msh", std::nullopt), exchange("Action", profile_)};
@@ -163,6 +197,10 @@ class AgreementBuilder {
   Duration interval_ = std::chrono::hours(3);
   Duration persist_ = std::chrono::hours(120);
   bool sync_ = false;
+  std::pair<Bytes, Bytes> certificates_;
+  std::string hash_function_{cpa::names::sha256}, signature_algorithm_{cpa::names::rsa_sha256};
+  std::string encryption_algorithm_{cpa::names::aes256_gcm};
+  cpa::Occurrence acknowledgment_signatures_ = cpa::Occurrence::always;
 };
 
 }  // namespace schakel::testing

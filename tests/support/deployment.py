@@ -161,7 +161,7 @@ bind = "127.0.0.1:{self.ops}"
         )
         run("config", "check", "--config", self.config)
         run("tenant", "create", "--config", self.config, "--slug", self.slug, "--name", self.name, "--environment", "test", "--oin", self.oin, "--host", self.host, "--host", "localhost",
-            "--certificate", self.chain, "--key", self.key, "--first-key-file", self.key_file)
+            "--certificate", self.chain, "--key", self.key, "--purpose", "tls-server,tls-client,signing,encryption", "--first-key-file", self.key_file)
 
     def start(self, wrap=()):
         log = (self.folder / "node.log").open("ab")
@@ -225,8 +225,8 @@ bind = "127.0.0.1:{self.ops}"
         certificate = self.chain.read_text().split("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n"
         return {
             "oin": self.oin, "environment": "T", "name": self.name, "partyName": self.name, "partyId": self.oin, "partyIdType": "urn:osb:oin", "endpointUrl": self.endpoint,
-            "connectionType": "direct", "tlsOffloaded": False, "profiles": ["osb-be", "osb-rm"], "syncReply": True, "messageOrder": False,
-            "certificates": {"tlsClient": certificate, "tlsServer": certificate}, "contact": {"name": "Beheer", "email": f"ebms@{self.host}"},
+            "connectionType": "direct", "tlsOffloaded": False, "profiles": ["osb-be", "osb-rm", "osb-be-s", "osb-rm-s", "osb-be-e", "osb-rm-e"], "syncReply": True, "messageOrder": False,
+            "certificates": {purpose: certificate for purpose in ("tlsClient", "tlsServer", "signing", "encryption")}, "contact": {"name": "Beheer", "email": f"ebms@{self.host}"},
         }
 
     def load(self, document):

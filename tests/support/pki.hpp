@@ -68,20 +68,23 @@ class FixedClock final : public Clock {
 
 class Pki {
  public:
-  explicit Pki(std::string base_url = "http://127.0.0.1:8089", security::PkiGeneration generation = security::PkiGeneration::both)
+  // `at`: the moment that the certificates and CRLs are made for, where a test's clock is not the real one.
+  explicit Pki(std::string base_url = "http://127.0.0.1:8089", security::PkiGeneration generation = security::PkiGeneration::both,
+               Instant at = start())
       : shelf_(std::make_shared<KeyShelf>()),
+        at_(at),
         pki_(security::TestPki::init({.generation = generation,
                                       .base_url = std::move(base_url),
                                       .fast = true,
                                       .make_key = [shelf = shelf_](int bits) { return shelf->take(bits); }},
-                                     start() - std::chrono::minutes(5))
+                                     at - std::chrono::minutes(5))
                  .value()) {
-    pki_.renew_crls(start()).value();
+    pki_.renew_crls(at).value();
   }
 
   security::TestPki& authority() { return pki_; }
 
-  security::Issued issue(const security::IssueRequest& request) { return pki_.issue(request, start() - std::chrono::minutes(1)).value(); }
+  security::Issued issue(const security::IssueRequest& request) { return pki_.issue(request, at_ - std::chrono::minutes(1)).value(); }
   security::Issued tls(const std::string& oin, const std::string& organisation, std::vector<std::string> hosts = {"localhost"}) {
     return issue(
         {.profile = security::PkiProfile::tls, .oin = oin, .organisation = organisation, .kvk = "90000001", .hosts = std::move(hosts)});
@@ -95,7 +98,7 @@ class Pki {
   }
   // A fresh trust store with all anchors, intermediates and present CRLs.
   std::shared_ptr<security::TrustStore> trust(security::TrustStore::Options options = {}) {
-    return pki_.trust_store(start(), std::move(options)).value();
+    return pki_.trust_store(at_, std::move(options)).value();
   }
 
   // Everything in a folder with the layout of 2.8.3; removed with this object.
@@ -117,6 +120,7 @@ class Pki {
 
  private:
   std::shared_ptr<KeyShelf> shelf_;
+  Instant at_;
   security::TestPki pki_;
   std::filesystem::path folder_;
 };

@@ -183,5 +183,33 @@ TEST_F(Mappings, AWrongMandateIsToldEveryFault) {
   EXPECT_EQ(admin("POST", "/mandates", body).code(), "oin.invalid");
 }
 
+// SEC-083
+TEST_F(Mappings, AnAlgorithmExceptionIsDatedAndAudited) {
+  const auto until = [&](std::chrono::days days) { return to_rfc3339(clock.at + days); };
+  const Json wanted = {{"partnerOin", "00000099000000300000"},
+                       {"protocol", "ebms"},
+                       {"algorithm", "http://www.w3.org/2001/04/xmlenc#aes256-cbc"},
+                       {"reason", "tot de nieuwe adapter"},
+                       {"until", until(std::chrono::days(90))}};
+  const auto made = admin("POST", "/algorithm-exceptions", wanted);
+  ASSERT_EQ(made.status, 201U) << made.body;
+  const std::string id = made.json["id"];
+  EXPECT_EQ(made.json["from"], to_rfc3339(clock.at));
+  EXPECT_EQ(admin("POST", "/algorithm-exceptions", wanted).status, 200U) << "set anew";
+  EXPECT_EQ(admin_get("/algorithm-exceptions").json.size(), 1U);
+  const auto faults = [&](const char* name, const Json& value) {
+    auto body = wanted;
+    body[name] = value;
+    return admin("POST", "/algorithm-exceptions", body).faults();
+  };
+  EXPECT_THAT(faults("until", until(std::chrono::days(400))), ElementsAre("body /until range")) << "at most a year";
+  EXPECT_THAT(faults("until", until(std::chrono::days(-1))), ElementsAre("body /until range"));
+  EXPECT_EQ(faults("algorithm", "http://www.w3.org/2001/04/xmlenc#aes192-cbc").size(), 1U);
+  EXPECT_EQ(faults("protocol", "wus").size(), 1U);
+  EXPECT_EQ(faults("reason", nullptr).size(), 1U);
+  EXPECT_EQ(change("DELETE", "/algorithm-exceptions/" + id).status, 204U);
+  EXPECT_THAT(audited(), ::testing::Contains("algorithmException.delete " + id));
+}
+
 }  // namespace
 }  // namespace schakel::api

@@ -452,9 +452,11 @@ TEST_F(Receiver, refuses_a_signed_action_without_signature_and_waits_when_it_can
   const std::string with =
       replaced(unsynced, "</soap:Header>",
                "<ds:Signature xmlns:ds=\"http://www.w3.org/2000/09/xmldsig#\"><ds:SignedInfo><ds:CanonicalizationMethod "
-               "Algorithm=\"urn:x\"/><ds:SignatureMethod Algorithm=\"urn:x\"/><ds:Reference "
+               "Algorithm=\"urn:x\"/><ds:SignatureMethod "
+               "Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256\"/><ds:Reference "
                "URI=\"\"><ds:DigestMethod "
-               "Algorithm=\"urn:x\"/><ds:DigestValue>AAAA</ds:DigestValue></ds:Reference></ds:SignedInfo><ds:SignatureValue>AAAA</"
+               "Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/><ds:DigestValue>AAAA</ds:DigestValue></ds:Reference></"
+               "ds:SignedInfo><ds:SignatureValue>AAAA</"
                "ds:SignatureValue></ds:Signature></soap:Header>");
   EXPECT_EQ(post(with).status, 503u);
   EXPECT_TRUE(node->inbound().empty());

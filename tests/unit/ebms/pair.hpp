@@ -14,6 +14,7 @@
 #include "ebms/envelope.hpp"
 #include "ebms/mime.hpp"
 #include "ebms/msh.hpp"
+#include "ebms/protection.hpp"
 #include "exchange/blob.hpp"
 #include "exchange/signal.hpp"
 #include "exchange/store.hpp"
@@ -87,13 +88,15 @@ inline std::shared_ptr<const cpa::Contracts> contracts_of(std::vector<cpa::Loade
 
 class Node {
  public:
-  Node(std::string name, FakeClock& clock, cpa::LoadedContract contract, unsigned seed, Settings settings = {})
+  Node(std::string name, FakeClock& clock, cpa::LoadedContract contract, unsigned seed, Settings settings = {},
+       std::shared_ptr<const KeyRing> keys = nullptr)
       : tenant(std::move(name)), clock_(clock), random(seed), contracts(contracts_of({std::move(contract)})) {
     database = std::move(*sql::open_inline(":memory:"));
     const auto migrated = sql::migrate(*database, exchange::migrations());
     EXPECT_TRUE(migrated) << migrated.error().detail;
     settings.node = "n";
     Msh::Dependencies dependencies{clock, random, log, metrics, [this] { return contracts; }};
+    dependencies.keys = std::move(keys);
     dependencies.tenant_of_host = [this](std::string_view) { return host_tenant; };
     dependencies.tenant_suspended = [this](std::string_view) { return suspended; };
     msh = std::make_unique<Msh>(settings, std::move(dependencies));
@@ -188,11 +191,29 @@ class Node {
     for (auto& chunk : sink.chunks)
       EXPECT_TRUE(
           in_unit([&](sql::Transaction& tx) { return exchange::write_chunk(tx, chunk.blob, chunk.number, chunk.octets, clock_.now()); }));
-    const auto examined = msh->examine(std::move(*received), peer, "host.example");
+    auto examination = msh->begin(std::move(*received), peer, "host.example");
+    while (!examination.wanted_blob().empty()) read_part(examination);
+    const auto examined = examination.finish();
     if (const Answer* immediate = Msh::immediate(*examined)) return *immediate;
     auto answer = in_unit([&](sql::Transaction& tx) { return msh->receive(tx, *examined); });
     if (!answer) last_error = answer.error();
     return answer ? *answer : unavailable();
+  }
+
+  // EB-031: what the endpoint does with a large part of a secured message.
+  void read_part(Examination& examination) {
+    CollectingSink sink(random);
+    const std::string blob = examination.wanted_blob();
+    for (std::int64_t number = 0;; ++number) {
+      const Bytes octets = in_unit([&](sql::Transaction& tx) { return exchange::read_chunk(tx, blob, number); }).value();
+      if (octets.empty()) break;
+      examination.read(octets, sink);
+      largest_read = std::max(largest_read, octets.size());
+    }
+    examination.end_of_blob(sink);
+    for (auto& chunk : sink.chunks)
+      EXPECT_TRUE(
+          in_unit([&](sql::Transaction& tx) { return exchange::write_chunk(tx, chunk.blob, chunk.number, chunk.octets, clock_.now()); }));
   }
 
   // --- sending ------------------------------------------------------------------------------------------------------------------------
@@ -221,6 +242,7 @@ class Node {
   std::string host_tenant;
   bool suspended = false;
   Error last_error;
+  std::size_t largest_read = 0;
 };
 
 // Node a (OIN …1) and node b (OIN …2) under one agreement.
@@ -235,9 +257,9 @@ class Pair : public ::testing::Test {
     return builder;
   }
 
-  void start(const AgreementBuilder& builder = agreement(), Settings settings = {}) {
-    a = std::make_unique<Node>("ta", clock, builder.loaded("ta", 0), 1, settings);
-    b = std::make_unique<Node>("tb", clock, builder.loaded("tb", 1), 2, settings);
+  void start(const AgreementBuilder& builder = agreement(), Settings settings = {}, std::shared_ptr<const KeyRing> keys = nullptr) {
+    a = std::make_unique<Node>("ta", clock, builder.loaded("ta", 0), 1, settings, keys);
+    b = std::make_unique<Node>("tb", clock, builder.loaded("tb", 1), 2, settings, keys);
     peer_a.oin = oin_a;
     peer_a.sha256 = std::string(64, 'a');
     peer_a.serial = "0a";
@@ -347,13 +369,45 @@ class Pair : public ::testing::Test {
   std::vector<Answer> answers;
 };
 
-inline Envelope envelope_of(const WireRequest& request) {
+// The parts of a request, for tests that change what travels. Large ones come back whole.
+inline ReceivedRequest unpacked(const WireRequest& request) {
   SeededRandom random(7);
   CollectingSink sink(random);
   auto reader = MimeReader::open(request.header("Content-Type"), sink);
   EXPECT_TRUE(reader->feed(request.body));
-  auto received = reader->finish();
-  return std::move(*parse_envelope(received->root, received->root_charset));
+  ReceivedRequest received = std::move(*reader->finish());
+  for (Part& part : received.parts)
+    for (const auto& chunk : sink.chunks)
+      if (!part.blob.empty() && chunk.blob == part.blob) part.octets += chunk.octets;
+  return received;
+}
+
+inline WireRequest packed(const WireRequest& like, const ReceivedRequest& request) {
+  WireRequest out = like;
+  const auto boundary = parse_media_type(like.header("Content-Type"))->parameter("boundary");
+  if (!boundary) {
+    out.body = request.root;
+    return out;
+  }
+  std::vector<exchange::Payload> payloads;
+  std::vector<Bytes> octets;
+  for (const Part& part : request.parts) {
+    exchange::Payload payload;
+    payload.content_id = part.content_id;
+    payload.content_type = part.content_type;
+    payload.file_name = part.file_name;
+    payload.size = static_cast<std::int64_t>(part.octets.size());
+    payloads.push_back(std::move(payload));
+    octets.push_back(part.octets);
+  }
+  out.body.clear();
+  for (const auto& piece : multipart_body(*boundary, request.root_content_id, request.root, payloads, octets)) out.body += piece.octets;
+  return out;
+}
+
+inline Envelope envelope_of(const WireRequest& request) {
+  const auto received = unpacked(request);
+  return std::move(*parse_envelope(received.root, received.root_charset));
 }
 
 }  // namespace schakel::ebms::testing
