@@ -1,6 +1,7 @@
 #include "ebms/msh.hpp"
 
 #include "ebms/msh_state.hpp"
+#include "ebms/ordering.hpp"
 
 namespace schakel::ebms {
 
@@ -27,6 +28,10 @@ std::vector<std::string> Msh::unprotected_actions(const cpa::LoadedContract& con
     }
   }
   return actions;
+}
+
+Result<> Msh::report_order_gap(sql::Transaction& tx, const exchange::Claimer& claimer, const exchange::Work& work) const {
+  return report_gap(tx, *state_, claimer, work);
 }
 
 }  // namespace schakel::ebms

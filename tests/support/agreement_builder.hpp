@@ -44,6 +44,12 @@ class AgreementBuilder {
     return *this;
   }
 
+  // EB-191: MessageOrderSemantics Guaranteed.
+  AgreementBuilder& ordered(bool on = true) {
+    ordered_ = on;
+    return *this;
+  }
+
   // "question" goes from the first party to the second, "answer" the other way, both under the service "sim:Melding:1:0".
   cpa::Agreement build() const {
     auto agreement = agreement_;
@@ -94,6 +100,7 @@ class AgreementBuilder {
     out.retries = retries_;
     out.retry_interval = CalendarDuration{0, interval_, false};
     out.persist_duration = CalendarDuration{0, persist_, false};
+    out.order_guaranteed = ordered_;
     return out;
   }
 
@@ -162,7 +169,7 @@ class AgreementBuilder {
   std::int64_t retries_ = 39;
   Duration interval_ = std::chrono::hours(3);
   Duration persist_ = std::chrono::hours(120);
-  bool sync_ = false;
+  bool sync_ = false, ordered_ = false;
 };
 
 }  // namespace schakel::testing
