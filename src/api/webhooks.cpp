@@ -7,6 +7,7 @@
 #include "base/limits.hpp"
 #include "exchange/blob.hpp"
 #include "exchange/delivery.hpp"
+#include "exchange/order.hpp"
 
 namespace schakel::api {
 namespace {
@@ -283,14 +284,19 @@ Result<> Webhooks::add_delivery(sql::Transaction& tx, const ApplicationEvent& ev
 }
 
 Result<> Webhooks::offer(sql::Transaction& tx, const Claimer& claimer, const Work& work) const {
-  SCHAKEL_CHECK(exchange::finish_work(tx, claimer, work.id));
   SCHAKEL_TRY(auto message, exchange::find_message(tx, work.tenant, work.subject));
   const Json parameters = Json::parse(work.parameters, nullptr, false);
   const bool replay = parameters.is_object() && parameters.value("replay", false);
-  if (!message || !is_to_be_offered(*message, replay)) return {};
+  if (!message || !is_to_be_offered(*message, replay)) return exchange::finish_work(tx, claimer, work.id);
   const Instant now = dependencies_.clock.now();
   SCHAKEL_TRY(const auto hooks, webhooks_of(tx, work.tenant));
   const Webhook* target = best_target(hooks, *message);
+  // A queue keeps its order by itself; calls that run at the same time do not.
+  if (target != nullptr && !replay) {
+    SCHAKEL_TRY(const bool early, exchange::predecessor_unanswered(tx, message->id));
+    if (early) return wait_until(tx, claimer, work, now + order_wait);
+  }
+  SCHAKEL_CHECK(exchange::finish_work(tx, claimer, work.id));
   if (target == nullptr) return exchange::enqueue(tx, work.tenant, default_queue, message->id, now);
 
   const bool again = replay || message->offered_at || (parameters.is_object() && parameters.value("again", false));

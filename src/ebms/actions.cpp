@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "ebms/msh_state.hpp"
+#include "ebms/ordering.hpp"
 #include "ebms/submission.hpp"
 #include "exchange/blob.hpp"
 #include "exchange/delivery.hpp"
@@ -130,6 +131,7 @@ class OperatorAction {
     SCHAKEL_CHECK(exchange::cancel_work(tx_, "ebms.send", message_.id));
     SCHAKEL_CHECK(exchange::cancel_work(tx_, "message.expire", message_.id));
     context_.count_message(message_, "cancelled");
+    SCHAKEL_CHECK(block_conversation(tx_, context_, message_, now_));
     return done("cancelled");
   }
 

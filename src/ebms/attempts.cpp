@@ -6,6 +6,7 @@
 #include "ebms/encryption.hpp"
 #include "ebms/mime.hpp"
 #include "ebms/msh_state.hpp"
+#include "ebms/ordering.hpp"
 #include "exchange/blob.hpp"
 
 namespace schakel::ebms {
@@ -20,6 +21,7 @@ using exchange::Work;
 // So that one attempt never holds more than this of payloads; the rest streams from the store.
 constexpr std::int64_t inline_payload_bytes_max = limits::MiB;
 constexpr Duration suspended_retry = std::chrono::seconds(60);
+constexpr Duration blocked_retry = std::chrono::seconds(60);
 // A contract that this node has not loaded yet (CPA-050: 5 s), and how long it may be unknown before the message fails.
 constexpr Duration unknown_contract_retry = std::chrono::seconds(5), unknown_contract_max = std::chrono::hours(1);
 constexpr Duration retry_after_max = std::chrono::hours(24);
@@ -177,6 +179,8 @@ class MessageSender {
     if (!reliable && message_.attempts > 0)
       return fail_message("transport.interrupted", "the only attempt of a best-effort message was interrupted");
     if (!may_attempt(message_, now_)) return wait_for_the_end();
+    SCHAKEL_TRY(const bool blocked, is_ordered(context_, *channels) ? is_blocked(tx_, message_.id) : Result<bool>(false));
+    if (blocked) return wait_for_turn();
     ++message_.attempts;
     message_.state = State::sending;
     message_.state_reason.clear();
@@ -191,6 +195,17 @@ class MessageSender {
     Attempt attempt = attempt_of(work_, *contract_, std::move(target), message_.id, message_.wire_content_type);
     SCHAKEL_CHECK(add_body(attempt));
     return std::optional(std::move(attempt));
+  }
+
+  // 3.9: an earlier message of the conversation was not delivered; a resend of it lets this one go on.
+  Result<std::optional<Attempt>> wait_for_turn() {
+    if (message_.state_reason != waiting_for_turn) {
+      message_.state = State::queued;
+      message_.state_reason = waiting_for_turn;
+      SCHAKEL_CHECK(exchange::update_message(tx_, message_));
+    }
+    const Instant next = now_ + blocked_retry;
+    return again_at(message_.expires_at ? std::min(next, *message_.expires_at) : next);
   }
 
   // Every attempt is made: what is left is an acknowledgement or the TimeToLive.

@@ -4,6 +4,7 @@
 
 #include "ebms/examined.hpp"
 #include "ebms/mime.hpp"
+#include "ebms/ordering.hpp"
 
 namespace schakel::ebms {
 
@@ -130,13 +131,12 @@ std::optional<Failure> check_sync_reply_form(const Envelope& envelope) {
   return std::nullopt;
 }
 
-// EB-190. Resequencing (EB-191) is not built: an agreed MessageOrder is refused as well, and activation warns (V31).
-std::optional<Failure> check_message_order(const Examined& e) {
+// EB-190, EB-191.
+std::optional<Failure> check_message_order(const Context& context, const Examined& e) {
   if (!e.envelope.message_order) return std::nullopt;
-  const cpa::DocExchange* exchange = e.sender().doc_exchange(e.channels->send->doc_exchange_id);
-  const bool agreed = exchange && exchange->sender && exchange->sender->order_guaranteed;
-  if (agreed && e.envelope.sync_reply) return failure(18, kInconsistent, "//Header/MessageOrder", "Wrong value.");
-  return failure(18, "NotSupported", "//Header/MessageOrder", "MessageOrder not supported.");
+  if (!is_ordered(context, *e.channels)) return failure(18, "NotSupported", "//Header/MessageOrder", "MessageOrder not supported.");
+  if (e.envelope.sync_reply || e.synchronous) return failure(18, kInconsistent, "//Header/MessageOrder", "Wrong value.");
+  return std::nullopt;
 }
 
 constexpr std::string_view kCid = "cid:";
@@ -182,7 +182,7 @@ std::optional<Failure> check_characteristics(const Context& context, const Exami
   if (auto f = check_ack_requested(context, e)) return f;
   if (auto f = check_sync_reply(e)) return f;
   if (auto f = check_sync_reply_form(e.envelope)) return f;
-  return check_message_order(e);
+  return check_message_order(context, e);
 }
 
 std::optional<Failure> check_signature_present(const Examined& e) {

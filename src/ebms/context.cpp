@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "ebms/ordering.hpp"
 #include "ebms/signing.hpp"
 
 namespace schakel::ebms {
@@ -317,6 +318,7 @@ Result<> end_message(sql::Transaction& tx, const Context& context, Message& mess
   trail.add(message.id, ending.trail_type, ending.code, ending.detail).wire_id = message.message_id;
   SCHAKEL_CHECK(trail.write(tx, message.tenant));
   SCHAKEL_CHECK(emit(tx, context, message, ending.event_type, ending.event_data, at));
+  if (ending.state != State::delivered) SCHAKEL_CHECK(block_conversation(tx, context, message, at));
   const std::string_view result = ending.state == State::delivered ? "delivered" : ending.state == State::expired ? "expired" : "failed";
   context.count_message(message, result);
   if (!ending.code.empty()) context.count_error(message.tenant, ending.source, ending.code);

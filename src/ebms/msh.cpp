@@ -2,6 +2,7 @@
 
 #include "ebms/encryption.hpp"
 #include "ebms/msh_state.hpp"
+#include "ebms/ordering.hpp"
 #include "ebms/signing.hpp"
 
 namespace schakel::ebms {
@@ -61,6 +62,10 @@ std::vector<Msh::Unprotected> Msh::unprotected_actions(const cpa::LoadedContract
     }
   }
   return actions;
+}
+
+Result<> Msh::report_order_gap(sql::Transaction& tx, const exchange::Claimer& claimer, const exchange::Work& work) const {
+  return report_gap(tx, *state_, claimer, work);
 }
 
 }  // namespace schakel::ebms

@@ -106,8 +106,9 @@ class Examination {
 
 struct Settings {
   std::string node = "a";
-  unsigned accept_status = 204;     // EB-007
-  bool insecure_transport = false;  // plain HTTP in a test environment (EB-001): no TLS identity to compare
+  unsigned accept_status = 204;      // EB-007
+  bool insecure_transport = false;   // plain HTTP in a test environment (EB-001): no TLS identity to compare
+  bool allow_message_order = false;  // EB-191
 };
 
 struct SubmitPayload {
@@ -218,6 +219,8 @@ class Msh {
   Result<> conclude(sql::Transaction&, const exchange::Claimer&, const Attempt&, const Outcome&) const;
   // Work "message.expire": TimeToLive passed.
   Result<> expire(sql::Transaction&, const exchange::Claimer&, const exchange::Work&) const;
+  // Work "ebms.orderGap": a message has waited 7 days for those before it (ebms.md 3.9).
+  Result<> report_order_gap(sql::Transaction&, const exchange::Claimer&, const exchange::Work&) const;
 
   // Operator actions of adapter.md 3.3 on ebMS messages. `actor` for the trail. "state.conflict" when not allowed there.
   Result<exchange::Message> act(sql::Transaction&, std::string_view tenant, std::string_view id, std::string_view action,

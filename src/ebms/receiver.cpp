@@ -4,6 +4,7 @@
 
 #include "ebms/examined.hpp"
 #include "ebms/msh_state.hpp"
+#include "ebms/ordering.hpp"
 #include "exchange/blob.hpp"
 #include "exchange/delivery.hpp"
 
@@ -66,7 +67,12 @@ class Receiver {
     if (e_.suspended) return fail("contract.suspended", "the contract or its tenant is suspended");
     if (e_.undecidable) return fail("ebms.undecidable", "the message cannot be verified or decrypted now");
     SCHAKEL_TRY(const auto failure, stored_failure());
-    return failure ? refuse(*failure) : accept();
+    if (failure) return refuse(*failure);
+    if (e_.envelope.message_order) {
+      SCHAKEL_TRY(placement_, place(tx_, context_, e_.message.tenant, e_.envelope.header, *e_.envelope.message_order, e_.sender(), e_.at));
+      if (placement_->refusal) return refuse(*placement_->refusal);
+    }
+    return accept();
   }
 
   // Rows 8 and 29 look at the store; they stand between the rows that do not.
@@ -178,6 +184,7 @@ class Receiver {
             other.from.party_id_type == message.from.party_id_type && other.state != State::refused)
           message.possible_duplicate = true;
     }
+    if (placement_ && !placement_->in_turn) message.state_reason = waiting_for_turn;
     std::int64_t bytes = 0;
     for (std::size_t i = 0; i < e_.payloads.size(); ++i) {
       const Part& part = e_.request.parts[e_.payload_parts[i]];
@@ -195,9 +202,7 @@ class Receiver {
     trail.add(message.id, "stored");
     if (e_.response) trail.add(message.id, "replied").wire_id = e_.response->message_id;
     SCHAKEL_CHECK(trail.write(tx_, message.tenant));
-    SCHAKEL_CHECK(
-        emit(tx_, context_, message, "message.received", message.possible_duplicate ? R"({"possibleDuplicate":true})" : "{}", e_.at));
-    SCHAKEL_CHECK(offer(message));
+    SCHAKEL_CHECK(hand_over(message));
     if (e_.envelope.acknowledgment || e_.envelope.error_list) SCHAKEL_CHECK(apply_bundled());
     context_.count_message(message, "accepted");
     note("ebms.received");
@@ -207,16 +212,30 @@ class Receiver {
     return respond(*e_.response);
   }
 
+  // To the application: at once; or, in an ordered conversation, when its turn comes, with those that waited for it (3.9).
+  Result<> hand_over(const Message& message) {
+    if (!placement_) return announce(message, e_.at);
+    SCHAKEL_TRY(const auto turn, take_place(tx_, context_, std::move(*placement_), message, e_.at));
+    for (const Handover& one : turn) SCHAKEL_CHECK(announce(one.message, one.available_at));
+    return {};
+  }
+
+  Result<> announce(const Message& message, Instant available_at) {
+    SCHAKEL_CHECK(
+        emit(tx_, context_, message, "message.received", message.possible_duplicate ? R"({"possibleDuplicate":true})" : "{}", e_.at));
+    return offer(message, available_at);
+  }
+
   // Without webhooks the message goes into the queue in this very commit: one row of work less on the busiest path.
-  Result<> offer(const Message& message) {
+  Result<> offer(const Message& message, Instant available_at) {
     SCHAKEL_TRY(const bool webhooks, exchange::has_documents(tx_, message.tenant, "webhook"));
-    if (!webhooks) return exchange::enqueue(tx_, message.tenant, exchange::default_queue, message.id, e_.at);
+    if (!webhooks) return exchange::enqueue(tx_, message.tenant, exchange::default_queue, message.id, available_at);
     exchange::Work work;
     work.id = context_.new_id(e_.at);
     work.tenant = message.tenant;
     work.kind = "message.offer";
     work.subject = message.id;
-    work.due = e_.at;
+    work.due = available_at;
     return exchange::add_work(tx_, work);
   }
 
@@ -352,6 +371,7 @@ class Receiver {
   const Context& context_;
   sql::Transaction& tx_;
   const Examined& e_;
+  std::optional<Placement> placement_;  // of a message with MessageOrder
   std::string_view event_ = "ebms.received";
   std::string code_;
   std::int64_t bytes_ = 0;

@@ -5,6 +5,7 @@
 #include "ebms/encryption.hpp"
 #include "ebms/mime.hpp"
 #include "ebms/msh_state.hpp"
+#include "ebms/ordering.hpp"
 #include "ebms/signing.hpp"
 #include "ebms/submission.hpp"
 #include "exchange/blob.hpp"
@@ -152,6 +153,8 @@ class Submission {
   }
 
   Result<> check_against_contract() {
+    if (is_ordered(context_, *channels_) && is_synchronous(channels_->send))
+      return fail("contract.actionNotAllowed", "the contract asks for message order and synchronous answers, which exclude each other");
     if (needs_signature(channels_->profile) && request_.payloads.size() > 29 && !request_.force)
       return fail("payload.notAllowed", "a signed message has at most 29 payloads, because verifiers refuse more than 30 references");
     if (request_.payloads.size() + 1 > limits::ebms_parts_max) return invalid("/payloads", "a message has at most 99 payloads");
@@ -257,6 +260,10 @@ class Submission {
       envelope.ack_requested.push_back({"2.0", std::string(uri::to_party_msh), agreed.ack_signature_requested == cpa::Occurrence::always});
       if (is_synchronous(channels_->send)) envelope.sync_reply = SyncReply{};  // EB-121
     }
+    if (is_ordered(context_, *channels_)) {
+      SCHAKEL_TRY(numbered_, next_number(tx_, request_.tenant, header_, *channels_->sender, request_.copy_of));
+      envelope.message_order = numbered_->order;
+    }
     if (!payloads_.empty()) {
       envelope.manifest = Manifest{};
       for (const exchange::Payload& payload : payloads_) envelope.manifest->references.push_back({"cid:" + payload.content_id});
@@ -358,6 +365,7 @@ class Submission {
       if (inserted.error().code == "storage.conflict") return fail("message.duplicateId", "a message with this messageId exists");
       return inserted.error();
     }
+    if (numbered_) SCHAKEL_CHECK(add_ordered(tx_, *numbered_, message.id));
     const std::string url =
         contracts_->url(*contract_, *channels_->receive, *channels_->receiver, message.ref_to_message_id.empty() ? "request" : "response");
     SCHAKEL_CHECK(add_work("ebms.send", message, destination_of(url), message.not_before.value_or(now_)));
@@ -457,6 +465,7 @@ class Submission {
   cpa::Reliability reliability_;
   MessageHeader header_;
   std::vector<exchange::Payload> payloads_;
+  std::optional<Numbered> numbered_;
   Bytes root_;
   std::string protection_;  // how it was secured: for the trail
 };

@@ -159,8 +159,24 @@ ALTER TABLE payloads ADD COLUMN wire_size BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX payloads_wire_blob ON payloads (wire_blob) WHERE wire_blob <> '';
 )sql";
 
-constexpr std::array<sql::Migration, 3> all = {
-    {{1, "first schema", first_schema}, {2, "jobs", second_schema}, {3, "wire form of payloads", third_schema}}};
+// Ordered conversations (order.hpp).
+constexpr std::string_view fourth_schema = R"sql(
+CREATE TABLE ordered_conversations (
+  tenant TEXT NOT NULL, conversation_id TEXT NOT NULL, cpa_id TEXT NOT NULL, party TEXT NOT NULL, direction TEXT NOT NULL,
+  next BIGINT NOT NULL, begun BIGINT NOT NULL, handed_at BIGINT,
+  PRIMARY KEY (tenant, conversation_id, cpa_id, party, direction)
+) WITHOUT ROWID;
+CREATE TABLE ordered_messages (
+  message TEXT NOT NULL PRIMARY KEY, tenant TEXT NOT NULL, conversation_id TEXT NOT NULL, cpa_id TEXT NOT NULL, party TEXT NOT NULL,
+  direction TEXT NOT NULL, number BIGINT NOT NULL, waiting_since BIGINT, failed BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX ordered_messages_conversation ON ordered_messages (tenant, conversation_id, number);
+)sql";
+
+constexpr std::array<sql::Migration, 4> all = {{{1, "first schema", first_schema},
+                                                {2, "jobs", second_schema},
+                                                {3, "wire form of payloads", third_schema},
+                                                {4, "ordered conversations", fourth_schema}}};
 
 }  // namespace
 

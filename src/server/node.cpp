@@ -190,7 +190,8 @@ struct Node::Parts {
     dependencies.tenant_of_host = [this](std::string_view host) { return slug_of(host); };
     msh = std::make_unique<ebms::Msh>(ebms::Settings{.node = settings.node.name,
                                                      .accept_status = static_cast<unsigned>(settings.ebms.accept_status),
-                                                     .insecure_transport = settings.ebms.insecure_transport},
+                                                     .insecure_transport = settings.ebms.insecure_transport,
+                                                     .allow_message_order = settings.ebms.allow_message_order},
                                       std::move(dependencies));
     sender = std::make_unique<ebms::Sender>(
         *msh, *database, *client,
@@ -227,6 +228,7 @@ struct Node::Parts {
 
   // What the judging of a contract asks about mandates, certificates and keys (V37, V43).
   void complete(std::string_view slug, cpa::ValidationOptions& options) const {
+    options.message_order = settings.ebms.allow_message_order;
     const auto found = tenant(slug);
     if (!found) return;
     const auto checks = certificate_checks.find(found->environment);
@@ -296,6 +298,11 @@ struct Node::Parts {
     work->on("message.expire", [this](exchange::Claimer claimer, exchange::Work row) {
       return in_unit([this, claimer = std::move(claimer), row = std::move(row)](sql::Transaction& transaction) {
         return msh->expire(transaction, claimer, row);
+      });
+    });
+    work->on("ebms.orderGap", [this](exchange::Claimer claimer, exchange::Work row) {
+      return in_unit([this, claimer = std::move(claimer), row = std::move(row)](sql::Transaction& transaction) {
+        return msh->report_order_gap(transaction, claimer, row);
       });
     });
     work->on("message.offer", [this](exchange::Claimer claimer, exchange::Work row) {

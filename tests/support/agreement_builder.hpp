@@ -65,6 +65,11 @@ class AgreementBuilder {
     acknowledgment_signatures_ = occurrence;
     return *this;
   }
+  // EB-191: MessageOrderSemantics Guaranteed.
+  AgreementBuilder& ordered(bool on = true) {
+    ordered_ = on;
+    return *this;
+  }
 
   // "question" goes from the first party to the second, "answer" the other way, both under the service "sim:Melding:1:0".
   cpa::Agreement build() const {
@@ -117,6 +122,7 @@ class AgreementBuilder {
     out.retries = retries_;
     out.retry_interval = CalendarDuration{0, interval_, false};
     out.persist_duration = CalendarDuration{0, persist_, false};
+    out.order_guaranteed = ordered_;
     return out;
   }
 
@@ -196,11 +202,11 @@ class AgreementBuilder {
   std::int64_t retries_ = 39;
   Duration interval_ = std::chrono::hours(3);
   Duration persist_ = std::chrono::hours(120);
-  bool sync_ = false;
   std::pair<Bytes, Bytes> certificates_;
   std::string hash_function_{cpa::names::sha256}, signature_algorithm_{cpa::names::rsa_sha256};
   std::string encryption_algorithm_{cpa::names::aes256_gcm};
   cpa::Occurrence acknowledgment_signatures_ = cpa::Occurrence::always;
+  bool sync_ = false, ordered_ = false;
 };
 
 }  // namespace schakel::testing

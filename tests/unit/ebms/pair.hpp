@@ -324,6 +324,10 @@ class Pair : public ::testing::Test {
         EXPECT_TRUE(node.in_unit([&](sql::Transaction& tx) { return node.msh->expire(tx, node.claimer, work); }));
         continue;
       }
+      if (work.kind == "ebms.orderGap") {
+        EXPECT_TRUE(node.in_unit([&](sql::Transaction& tx) { return node.msh->report_order_gap(tx, node.claimer, work); }));
+        continue;
+      }
       if (!work.kind.starts_with("ebms.")) {
         EXPECT_TRUE(node.in_unit([&](sql::Transaction& tx) { return exchange::finish_work(tx, node.claimer, work.id); }));
         continue;
