@@ -253,7 +253,7 @@ bind = "127.0.0.1:{self.ops}"
         return self.json("GET", f"/api/v1/messages/{own_id}/events")
 
 
-def specification(name, profile, provider_oin, sync=False, retries=20, interval="PT3S", persist="PT1H", security=None):
+def specification(name, profile, provider_oin, sync=False, retries=20, interval="PT3S", persist="PT1H"):
     """A service specification (cpa.md 2.6): one action each way."""
     service = f"Voorbeeld:{name}:1:0"
     out = {
@@ -263,8 +263,6 @@ def specification(name, profile, provider_oin, sync=False, retries=20, interval=
         "services": [{"name": service, "messages": [{"action": "meldWijziging", "from": "Melder", "to": "Register", "mimeType": "application/xml"},
                                                     {"action": "meldResultaat", "from": "Register", "to": "Melder", "mimeType": "application/xml"}]}],
     }
-    if security:
-        out["security"] = security
     if profile.startswith("osb-rm"):
         out["reliability"] = {"retries": retries, "retryInterval": interval, "persistDuration": persist, "syncReplyMode": "mshSignalsOnly" if sync else "none"}
     return out

@@ -133,10 +133,12 @@ public final class Model {
   }
 
   private static void answer(HttpExchange exchange, int status, String contentType, byte[] body) throws IOException {
-    try (exchange) {
-      if (body != null) exchange.getResponseHeaders().set("Content-Type", contentType);
-      exchange.sendResponseHeaders(status, body == null || body.length == 0 ? -1 : body.length);
-      if (body != null && body.length > 0) exchange.getResponseBody().write(body);
+    // Closing the exchange would close the connection with it; ending the body does not.
+    if (body != null) exchange.getResponseHeaders().set("Content-Type", contentType);
+    exchange.sendResponseHeaders(status, body == null || body.length == 0 ? -1 : body.length);
+    if (body == null || body.length == 0) return;
+    try (var out = exchange.getResponseBody()) {
+      out.write(body);
     }
   }
 
