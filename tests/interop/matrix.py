@@ -3,205 +3,15 @@
 A scenario is a function `(world, contract, sending)`; it returns when everything that it names was seen, and raises Failure when not, NotYet when our node cannot do it yet, and Theirs when the cause is a
 way of the peer that a row of ebms.md 1.16 records.
 """
-import base64
 import contextlib
 import json
-import random
 import re
 import time
 import traceback
-import urllib.parse
 
-from deployment import Failure, compose, free_ports, wait_until
-from peers import PROFILES, Participant, pem_blocks
-
-CONSUMER, PROVIDER = "Melder", "Register"
-PATIENCE = 150  # five failures in a row open our circuit to a partner; its probe comes after 60 s
-
-
-class NotYet(Exception):
-    """Our node cannot do this yet."""
-
-
-class Theirs(Exception):
-    """The peer's reason: the row of ebms.md that records it, and what was seen."""
-
-    def __init__(self, row, what):
-        super().__init__(f"{row}: {what}")
-        self.row = row
-
-
-class Node(Participant):
-    """Our node, with the words of the peers."""
-
-    def reach(self, other, port=None):
-        self.json("POST", "/api/v1/url-mappings", {"source": other.endpoint, "destination": f"https://localhost:{port or other.external}/ebms"})
-
-    def submit(self, other, cpa_id, _role, service, action, parts, **more):
-        """@param more conversationId, refToMessageId."""
-        if sum(len(octets) for _, _, octets in parts) > 1024 * 1024:
-            return self.submit_files(other, cpa_id, service, action, parts)
-        body = {"cpaId": cpa_id, "toOin": other.oin, "service": service, "action": action,
-                "payloads": [{"contentType": kind, "data": base64.b64encode(octets).decode(), **({"fileName": name} if name else {})} for name, kind, octets in parts], **more}
-        return self.message(self.json("POST", "/api/v1/messages", body)["id"])["messageId"]
-
-    def submit_files(self, other, cpa_id, service, action, parts):
-        """Large payloads are streamed from files by the command line; in JSON they are refused."""
-        arguments = []
-        for name, kind, octets in parts:
-            file = self.folder / name
-            file.write_bytes(octets)
-            arguments += ["--payload", f"{file};type={kind}"]
-        answer = self.cli("message", "send", "--cpa-id", cpa_id, "--to-oin", other.oin, "--service", service, "--action", action, *arguments, "--json")
-        return self.message(json.loads(answer.stdout)["id"])["messageId"]
-
-    def found(self, message_id, direction):
-        found = self.messages(messageId=urllib.parse.quote(message_id), direction=direction)
-        found = found if isinstance(found, list) else found["messages"] if "messages" in found else found["items"]
-        return self.message(found[0]["id"]) if found else None
-
-    def events(self, message_id, *types):
-        """The states of ebms-core for a message that we sent."""
-        state = self.found(message_id, "outbound")["state"]
-        return [state] if state in types else []
-
-    def unprocessed(self, cpa_id):
-        found = self.messages(cpaId=urllib.parse.quote(cpa_id), direction="inbound")
-        found = found if isinstance(found, list) else found["messages"] if "messages" in found else found["items"]
-        return [one["messageId"] for one in found if one["state"] in ("RECEIVED", "OFFERED")]
-
-    def properties(self, message_id):
-        return wait_until(f"{message_id} arrives", lambda: self.found(message_id, "inbound"))
-
-    def take(self, message_id):
-        message = self.found(message_id, "inbound")
-        payloads = self.json("GET", f"/api/v1/messages/{message['id']}").get("payloads", [])
-        out = [(one.get("fileName"), one["contentType"], self.get(f"/api/v1/messages/{message['id']}/payloads/{index}")[1]) for index, one in enumerate(payloads)]
-        self.json("POST", f"/api/v1/messages/{message['id']}/acknowledgement", {"result": "processed"})
-        return out
-
-    def ping(self, other, cpa_id):
-        answer = self.json("POST", f"/api/v1/partners/{other.oin}/_ping", {"cpaId": cpa_id})
-        if answer["result"] != "pong":
-            raise Failure(f"no pong: {answer}")
-
-    def remote_status(self, message_id):
-        status, body, _ = self.request("GET", f"/service/rest/v19/ebms/messages/{urllib.parse.quote(message_id, safe='')}/status")
-        if status == 404 and b"No message" not in body:
-            raise NotYet("the application interface of ebms-core (EB-212) is not there")
-        if status != 200:
-            raise Failure(f"message status answered {status}: {body.decode(errors='replace')[:500]}")
-        return json.loads(body)["status"]
-
-
-# --- contracts ------------------------------------------------------------------------------------------------------------------------------
-
-
-class Contract:
-    """One CPA: the node is the provider (role Register), the peer the consumer. @param kind tells the CPAs of one profile apart. @param edit makes it one of another register than ours."""
-
-    def __init__(self, world, profile, kind, sync=False, cipher_of_peer=True, edit=lambda document: document, **terms):
-        self.profile, self.name = profile, profile.title().replace("-", "") + kind
-        self.document = compose(world.deployment, self.name, profile, world.peer, world.node, sync=sync, **terms)
-        if cipher_of_peer:  # ebms-core encrypts in CBC mode only (EB-241). We compose no such CPA (V34), so this one is as another register makes it; it is the dated exception of EB-171.
-            self.document = self.document.replace(GCM, b"http://www.w3.org/2001/04/xmlenc#aes256-cbc")
-        self.document = edit(self.document)
-        self.cpa_id = re.search(rb'cpaid="([^"]*)"', self.document)[1].decode()
-
-    @property
-    def service(self):
-        return f"Voorbeeld:{self.name}:1:0"
-
-    @property
-    def reliable(self):
-        return self.profile.startswith("osb-rm")
-
-
-GCM = b"http://www.w3.org/2009/xmlenc11#aes256-gcm"
-
-
-class World:
-    """The two sides and their contracts."""
-
-    def __init__(self, deployment, node, peer, count):
-        self.deployment, self.node, self.peer, self.count = deployment, node, peer, count
-        self.contracts = {}
-        self.random = random.Random(2026)
-
-    def contract(self, profile, kind="", peers_copy=None, **terms):
-        """A contract of that kind, composed and loaded on both sides when first asked for. @param peers_copy changes the document that the peer gets."""
-        key = (profile, kind)
-        if key not in self.contracts:
-            made = Contract(self, profile, kind, **terms)
-            self.contracts[key] = self.loaded(made)
-            self.peer.load(peers_copy(made.document) if peers_copy else made.document)
-        if isinstance(self.contracts[key], NotYet):
-            raise self.contracts[key]
-        return self.contracts[key]
-
-    def loaded(self, contract):
-        """Loads it at our node. @return the contract; NotYet when the node says that it lacks the means for its profile."""
-        try:
-            self.node.load(contract.document)
-            return contract
-        except Failure as refused:
-            if "answered 409" in str(refused) and '"actions":' in str(refused):
-                return NotYet(f"our node does not offer {contract.profile}")
-            raise
-
-    def sides(self, sending):
-        """@param sending whether our node sends. @return sender, receiver, role, action."""
-        return (self.node, self.peer, PROVIDER, "meldResultaat") if sending else (self.peer, self.node, CONSUMER, "meldWijziging")
-
-    def submit(self, contract, sending, parts=None, action=None, **more):
-        sender, receiver, role, usual = self.sides(sending)
-        return sender.submit(receiver, contract.cpa_id, role, contract.service, action or usual, small() if parts is None else parts, **more)
-
-
-def small(number=1):
-    return [("melding.xml", "application/xml", f'<m:Melding xmlns:m="urn:example:melding:1"><m:kenmerk>K-{number:04}</m:kenmerk></m:Melding>'.encode())]
-
-
-def outcome(side, message_id, *wanted, seconds=PATIENCE):
-    """Waits for one of the wanted events of a sent message; another final event is a Failure."""
-
-    def there():
-        events = side.events(message_id, "DELIVERED", "FAILED", "EXPIRED")
-        if events and not set(events) & set(wanted):
-            raise Failure(f"{side.name}: {message_id} is {events}, not {wanted}: {explain(side, message_id)}")
-        return events
-
-    return wait_until(f"{side.name}: {message_id} becomes {' or '.join(wanted)}", there, seconds, 0.05)
-
-
-def explain(side, message_id):
-    if isinstance(side, Node):
-        return side.found(message_id, "outbound").get("lastError")
-    lines = [line for line in (side.folder / "node.log").read_text(errors="replace").splitlines() if message_id in line]
-    return " | ".join(lines[-3:])
-
-
-def arrived(side, contract, message_id, parts, seconds=PATIENCE):
-    """The other side holds it once, with the same octets, names and types; it is then processed."""
-    wait_until(f"{side.name}: {message_id} arrives", lambda: message_id in side.unprocessed(contract.cpa_id), seconds, 0.05)
-    held = side.unprocessed(contract.cpa_id)
-    if held.count(message_id) != 1:
-        raise Failure(f"{side.name} holds {message_id} {held.count(message_id)} times")
-    got = side.take(message_id)
-    if [(name, kind.split(";")[0], octets) for name, kind, octets in got] != parts:
-        raise Failure(f"{side.name}: the payloads of {message_id} are not what was sent: {[(name, kind, len(octets)) for name, kind, octets in got]}")
-    if message_id in side.unprocessed(contract.cpa_id):
-        raise Failure(f"{side.name}: {message_id} is still unprocessed after it was processed")
-
-
-def exchange(world, contract, sending, batches):
-    """Sends all, then sees all delivered and received."""
-    sender, receiver, _, _ = world.sides(sending)
-    sent = [(world.submit(contract, sending, parts), parts) for parts in batches]
-    for message_id, parts in sent:
-        outcome(sender, message_id, "DELIVERED")
-        arrived(receiver, contract, message_id, parts)
-
+from deployment import Failure, free_ports, wait_until
+from peers import pem_blocks
+from world import RSA_1_5, Contract, NotYet, Theirs, arrived, exchange, explain, outcome, small
 
 # --- scenarios ------------------------------------------------------------------------------------------------------------------------------
 
@@ -378,27 +188,23 @@ def refused_by(node, message_id):
     return held if held and held["state"] == "REFUSED" else None
 
 
+def forged(world, document, side, kind):
+    """The CPA with another certificate of the same organisation. @param kind SigningCert or TlsCert."""
+    chain, _ = world.deployment.certificate(side.name, side.oin, [side.host])
+    own, foreign = ("".join(pem_blocks(one.read_text())[0].splitlines()[1:-1]).encode() for one in (side.chain, chain))
+    document = re.sub(rb"(<ds:X509Certificate>)([^<]*)(</)", lambda found: found[1] + b"".join(found[2].split()) + found[3], document)
+    document, count = re.subn(rb'(certId="\w+_' + kind + rb'">\s*<ds:KeyInfo>\s*<ds:X509Data>\s*<ds:X509Certificate>)' + re.escape(own), lambda found: found[1] + foreign, document)
+    if count != 1:
+        raise Failure(f"the CPA has {count} such certificates of {side.name}")
+    return document
+
+
 def other_certificate(world, contract, sending):
     """The receiver's copy of the CPA names another signing certificate of the sender: SecurityFailure (check 25)."""
     sender, receiver, _, _ = world.sides(sending)
-    kind = "Vreemd" + ("Uit" if sending else "In")
-    chain, _ = world.deployment.certificate(sender.name, sender.oin, [sender.host])
-    own, foreign = ("".join(pem_blocks(one.read_text())[0].splitlines()[1:-1]) for one in (sender.chain, chain))
-
-    def forged(document):
-        text = re.sub(rb"(<(?:\w+:)?X509Certificate>)\s*([^<]*?)\s*(</)", lambda found: found[1] + b"".join(found[2].split()) + found[3], document)
-        signing = re.compile(rb'(certId="[^"]*SigningCert".*?<(?:\w+:)?X509Certificate>)' + re.escape(own.encode()), re.S)
-        text, count = signing.subn(lambda found: found[1] + foreign.encode(), text)
-        if not count:
-            raise Failure("the CPA does not name the sender's signing certificate")
-        return text
-
-    if sending:
-        contract = world.contract(contract.profile, kind, peers_copy=forged)
-    else:
-        contract = Contract(world, contract.profile, kind)
-        world.peer.load(contract.document)
-        world.node.load(forged(contract.document))
+    contract = Contract(world, contract.profile, "Vreemd" + ("Uit" if sending else "In"))
+    sender.load(contract.document)
+    receiver.load(forged(world, contract.document, sender, b"SigningCert"))
     message_id = world.submit(contract, sending)
     if contract.reliable:
         outcome(sender, message_id, "FAILED")
@@ -406,6 +212,20 @@ def other_certificate(world, contract, sending):
         raise Failure("the error is not SecurityFailure")
     if message_id in receiver.unprocessed(contract.cpa_id):
         raise Failure(f"{receiver.name} holds the message that it refused")
+
+
+def other_client(world, contract, sending):
+    """The peer's copy of the CPA names another client certificate of ours: a Fault and 500, which is no end (EB-230); corrected: delivered."""
+    contract = Contract(world, contract.profile, "Client")
+    world.node.load(contract.document)
+    world.peer.load(forged(world, contract.document, world.node, b"TlsCert"))
+    message_id = world.submit(contract, sending)
+    seen = wait_until("the peer refuses our certificate", lambda: world.node.found(message_id, "outbound").get("lastError"), 60)
+    if seen["code"] != "transport.500":
+        raise Failure(f"the refusal is taken for {seen}")
+    world.peer.load(contract.document)
+    outcome(world.node, message_id, "DELIVERED")
+    arrived(world.peer, contract, message_id, small())
 
 
 def galois(world, contract, sending):
@@ -418,6 +238,19 @@ def galois(world, contract, sending):
         raise Theirs("EB-241", f"the peer sent nothing: {explain(sender, message_id)}")
     outcome(sender, message_id, "DELIVERED")
     arrived(receiver, contract, message_id, small())
+
+
+def without_exception(world, contract, sending):
+    """rsa-1_5, which the peer always uses, without an exception for it: SecurityFailure, nothing delivered (EB-173)."""
+    world.node.json("DELETE", f"/api/v1/algorithm-exceptions/{world.exception}")
+    try:
+        message_id = world.submit(contract, sending)
+        if contract.reliable:
+            outcome(world.peer, message_id, "FAILED")
+        if "SecurityFailure" not in told_error(world, contract, sending, message_id):
+            raise Failure("the error is not SecurityFailure")
+    finally:
+        world.exception = world.node.tolerate(world.peer, RSA_1_5)
 
 
 def late_agreement(world, contract, sending):
@@ -440,12 +273,15 @@ SCENARIOS = (
     ("no payload", no_payload, ALL), ("one payload", one_payload, ALL), ("three payloads", three_payloads, ALL), ("10 MB", ten_megabytes, ALL), ("answer", answered, ALL), ("synchronous", synchronous, RELIABLE), ("half synchronous", half_synchronous, RELIABLE),
     ("ping", ping, ALL),
     ("message status", status, ALL), ("duplicates", duplicates, RELIABLE), ("restart of receiver", restart_of_receiver, RELIABLE), ("restart of sender", restart_of_sender, RELIABLE), ("expiry", expiry, RELIABLE),
-    ("refused", refused, ALL), ("wrong signature", other_certificate, SIGNED), ("AES-GCM in the CPA", galois, ENCRYPTED),
-    ("CPA loaded late", late_agreement, RELIABLE),
+    ("refused", refused, ALL), ("wrong signature", other_certificate, SIGNED), ("AES-GCM in the CPA", galois, ENCRYPTED), ("rsa-1_5 not excepted", without_exception, ENCRYPTED),
+    ("CPA loaded late", late_agreement, RELIABLE), ("client certificate", other_client, RELIABLE),
 )
+ONE_WAY = {other_client: True, without_exception: False}  # what only one side can do: whether that is our node
 
 
-def applies(kind, profile):
+def applies(scenario, kind, profile, sending):
+    if ONE_WAY.get(scenario, sending) != sending:
+        return False
     return {ALL: True, RELIABLE: profile.startswith("osb-rm"), SIGNED: profile.endswith(("-s", "-e")), ENCRYPTED: profile.endswith("-e")}[kind]
 
 
@@ -472,9 +308,9 @@ def play(world, profiles, only, say):
         if missing:
             say(f"{profile:9} not yet: {missing}")
         for title, scenario, kind in SCENARIOS:
-            if not applies(kind, profile) or (only and only not in title):
-                continue
             for sending in (True, False):
+                if not applies(scenario, kind, profile, sending) or only not in title:
+                    continue
                 if missing:
                     out[title, profile, sending] = "not yet", missing
                     continue
