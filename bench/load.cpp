@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
@@ -27,9 +28,11 @@
 #include <iterator>
 #include <map>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -318,23 +321,49 @@ void Connection::receive() {
   deliver();
 }
 
+// The value of a header field, not trimmed; empty when absent. `name` in lower case, with its colon.
+std::string_view field(std::string_view head, std::string_view name) {
+  const auto lower = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; };
+  for (std::size_t at = head.find("\r\n"); at != head.npos; at = head.find("\r\n", at + 2)) {
+    const std::string_view line = head.substr(at + 2, head.find("\r\n", at + 2) - at - 2);
+    if (line.size() > name.size() && std::equal(name.begin(), name.end(), line.begin(), [&](char n, char l) { return lower(l, n); }))
+      return line.substr(name.size());
+  }
+  return {};
+}
+
+// A chunked body that begins at `at`, and where it ends; nullopt: not all of it is here. Other implementations send their signals so.
+std::optional<std::pair<std::string, std::size_t>> chunked(const std::string& in, std::size_t at) {
+  std::string body;
+  for (;;) {
+    const auto line_end = in.find("\r\n", at);
+    if (line_end == std::string::npos) return {};
+    const std::size_t size = std::strtoul(in.c_str() + at, nullptr, 16);
+    if (in.size() < line_end + 4 + size) return {};
+    body.append(in, line_end + 2, size);
+    at = line_end + 4 + size;
+    if (size == 0) return std::pair(std::move(body), at);
+  }
+}
+
 void Connection::deliver() {
   for (;;) {
     const auto end = in_.find("\r\n\r\n");
     if (end == std::string::npos) return;
-    std::size_t length = 0;
-    for (std::size_t at = in_.find("\r\n"); at < end;) {
-      constexpr std::string_view field = "content-length:";
-      const auto line_end = in_.find("\r\n", at + 2);
-      if (line_end - at > field.size() && std::equal(field.begin(), field.end(), in_.begin() + static_cast<std::ptrdiff_t>(at) + 2,
-                                                     [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b + 32 : b); })) {
-        length = std::strtoul(in_.c_str() + at + 2 + field.size(), nullptr, 10);
-      }
-      at = line_end;
+    Http message{in_.substr(0, end), {}};
+    std::size_t next = end + 4;
+    if (field(message.head, "transfer-encoding:").find("chunked") != std::string_view::npos) {
+      auto read = chunked(in_, next);
+      if (!read) return;
+      message.body = std::move(read->first);
+      next = read->second;
+    } else {
+      const std::size_t length = std::strtoul(std::string(field(message.head, "content-length:")).c_str(), nullptr, 10);
+      if (in_.size() < next + length) return;
+      message.body = in_.substr(next, length);
+      next += length;
     }
-    if (in_.size() < end + 4 + length) return;
-    Http message{in_.substr(0, end), in_.substr(end + 4, length)};
-    in_.erase(0, end + 4 + length);
+    in_.erase(0, next);
     if (on_message) on_message(*this, std::move(message));
   }
 }
@@ -554,6 +583,7 @@ class Run {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a connection that the other side ended is told by the write
   Options options;
   for (int i = 2; i + 1 < argc; i += 2) options.values[std::string(argv[i]).substr(2)] = argv[i + 1];
   const std::string verb = argc > 1 ? argv[1] : "";
