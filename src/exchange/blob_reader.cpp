@@ -35,7 +35,7 @@ class BlobReader final : public http::BodyReader {
     number_ += skip_ / full;
     skip_ %= full;
     Bytes octets;
-    SCHAKEL_CO_CHECK(co_await read(database_, [&](sql::Transaction& tx) -> Result<> {
+    SCHAKEL_CO_CHECK(co_await exchange::read(database_, [&](sql::Transaction& tx) -> Result<> {
       SCHAKEL_TRY(octets, read_chunk(tx, blob_, number_));
       return {};
     }));
