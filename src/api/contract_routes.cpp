@@ -21,12 +21,6 @@ Answer<Contract> found(sql::Transaction& tx, const Visit& visit) {
   return std::move(*contract);
 }
 
-Response answer(unsigned status, const Contract& contract, const OrderedJson& body) {
-  auto response = json_response(status, body);
-  response.headers.set("ETag", etag(contract.version));
-  return response;
-}
-
 Json for_audit(const Contract& contract) {
   return {{"cpaId", contract.name},
           {"digest", contract.digest},
@@ -66,7 +60,7 @@ InTransaction show(const Visit& visit, Faults&) {
     SCHAKEL_TRY(const auto former_versions, exchange::contract_history_count(tx, visit.tenant(), contract.id));
     OrderedJson body = contract_json(contract);
     body["formerVersions"] = former_versions;
-    return answer(200, contract, body);
+    return versioned_response(200, body, contract.version);
   };
 }
 
@@ -169,7 +163,7 @@ InTransaction import(const Office& office, const Visit& visit, Faults& faults) {
     }
     OrderedJson body = contract_json(contract);
     body["findings"] = findings_json(judged->validation);
-    auto response = answer(is_new ? 201 : 200, contract, body);
+    auto response = versioned_response(is_new ? 201 : 200, body, contract.version);
     response.headers.set("Location", std::string(base_path) + "/contracts/" + contract.id);
     return response;
   };
@@ -185,7 +179,7 @@ Answer<Response> apply(sql::Transaction& tx, const Office& office, const Visit& 
   SCHAKEL_CHECK(check_if_match(visit.request, present.version));
   SCHAKEL_TRY(const auto after, change(tx, present));
   SCHAKEL_CHECK(audit(tx, office, visit, "contract." + std::string(action), present.id, for_audit(present), for_audit(after)));
-  return answer(200, after, contract_json(after));
+  return versioned_response(200, contract_json(after), after.version);
 }
 
 // Signed and encrypted profiles need means that this node may not have.

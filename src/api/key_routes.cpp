@@ -34,9 +34,7 @@ Json for_audit(const ApiKey& key) {
 Response answer(unsigned status, const ApiKey& key, const std::string& token = {}) {
   OrderedJson body = shown(key);
   if (!token.empty()) body["token"] = token;
-  auto response = json_response(status, body);
-  response.headers.set("ETag", etag(key.version));
-  return response;
+  return versioned_response(status, body, key.version);
 }
 
 Answer<ApiKey> found(sql::Transaction& tx, const Visit& visit) {

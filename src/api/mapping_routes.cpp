@@ -28,9 +28,7 @@ OrderedJson shown(const Document& document, std::initializer_list<const char*> n
 }
 
 Response answer(unsigned status, const Document& document, std::initializer_list<const char*> names) {
-  auto response = json_response(status, shown(document, names));
-  response.headers.set("ETag", etag(document.version));
-  return response;
+  return versioned_response(status, shown(document, names), document.version);
 }
 
 // One kind of document with its members and its place in the API.

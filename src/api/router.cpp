@@ -197,6 +197,12 @@ std::string etag(std::int64_t version) {
   return "\"" + std::to_string(version) + "\"";
 }
 
+http::Response versioned_response(unsigned status, const OrderedJson& body, std::int64_t version) {
+  auto response = json_response(status, body);
+  response.headers.set("ETag", etag(version));
+  return response;
+}
+
 Answer<> check_if_match(const http::Request& request, std::int64_t version) {
   const auto given = request.headers.find("If-Match");
   if (!given) return Refusal("version.missing", "Deze wijziging vraagt om If-Match met de ETag van het object.");

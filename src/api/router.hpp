@@ -106,6 +106,7 @@ http::Response no_content();
 
 // Versions of configuration objects (README section 5): ETag out, If-Match in. version.missing (428), version.conflict (412).
 std::string etag(std::int64_t version);
+http::Response versioned_response(unsigned status, const OrderedJson& body, std::int64_t version);
 Answer<> check_if_match(const http::Request&, std::int64_t version);
 
 }  // namespace schakel::api

@@ -55,9 +55,7 @@ Json for_audit(const Webhook& hook) {
 Response answer(unsigned status, const Webhook& hook, const std::string& secret = {}) {
   OrderedJson body = shown(hook);
   if (!secret.empty()) body["secret"] = secret;
-  auto response = json_response(status, body);
-  response.headers.set("ETag", etag(hook.version));
-  return response;
+  return versioned_response(status, body, hook.version);
 }
 
 Answer<Webhook> found(sql::Transaction& tx, const Visit& visit, std::string_view permission) {

@@ -167,7 +167,7 @@ void add_core(std::vector<Rule>& rules) {
                 {"ebms.path", Kind::text, "/ebms", into(&S::ebms, &S::Ebms::path)},
                 {"ebms.accept-status", Kind::integer, "204", into(&S::ebms, &S::Ebms::accept_status), {"200", "202", "204"}},
                 {"ebms.parts-max", Kind::integer, "100", into(&S::ebms, &S::Ebms::parts_max), {}, 1, 256},
-                {"ebms.root-max", Kind::size, "1MiB", into(&S::ebms, &S::Ebms::root_max), {}, KiB, 16 * MiB},
+                {"ebms.root-max", Kind::size, "1MiB", into(&S::ebms, &S::Ebms::root_max), {}, KiB, limits::ebms_root_bytes_ceiling},
                 {"ebms.allow-message-order", Kind::boolean, "false", into(&S::ebms, &S::Ebms::allow_message_order)},
                 {"ebms.insecure-transport", Kind::boolean, "false", into(&S::ebms, &S::Ebms::insecure_transport)},
                 {"webhook.timeout", Kind::duration, "15s", into(&S::webhook, &S::Webhook::timeout), {}, 1, 30},

@@ -12,6 +12,7 @@ inline constexpr std::size_t KiB = 1024, MiB = 1024 * KiB, GiB = 1024 * MiB;
 // ebMS2 (EB-032)
 inline constexpr std::size_t ebms_request_bytes_max = 64 * MiB;
 inline constexpr std::size_t ebms_root_bytes_max = 1 * MiB;
+inline constexpr std::size_t ebms_root_bytes_ceiling = 16 * MiB;  // the most that ebms.root-max may say
 inline constexpr std::size_t ebms_parts_max = 100;
 inline constexpr std::size_t ebms_part_header_bytes_max = 16 * KiB;
 inline constexpr std::size_t ebms_text_chars_max = 255;      // MessageId, CPAId, ConversationId, Service, Action (EB section 4)

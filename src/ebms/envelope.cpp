@@ -252,7 +252,7 @@ Result<xml::Document> parse_document(BytesView root, const std::optional<std::st
       root.starts_with(std::string_view("<\0", 2)))
     return fail("CHARSET_INVALID", "the root part is UTF-16");
   xml::Limits limits;
-  limits.bytes_max = limits::ebms_root_bytes_max;
+  limits.bytes_max = limits::ebms_root_bytes_ceiling;  // ebms.root-max is kept while the part arrives
   limits.depth_max = limits::ebms_root_depth_max;
   limits.elements_max = limits::ebms_root_elements_max;
   limits.attributes_max = limits::ebms_root_attributes_max;

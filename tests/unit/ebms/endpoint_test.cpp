@@ -384,6 +384,14 @@ TEST_F(EndpointTest, mime_that_cannot_be_read_gets_a_fault) {  // EB-010, EB-022
   EXPECT_EQ(post(related, good).status, 204U) << "the same without the fault";
 }
 
+TEST_F(EndpointTest, a_root_part_may_be_as_large_as_configured) {  // EB-032
+  endpoint_options.limits.root_max = 3 * limits::MiB;
+  open();
+  const auto padded = [&](std::size_t octets) { return root() + "<!--" + std::string(octets, 'x') + "-->"; };
+  expect_fault(post(padded(3 * limits::MiB)), 500, "Client", "XML_INVALID", "above the setting");
+  EXPECT_EQ(post(padded(2 * limits::MiB)).status, 204U) << "above the default";
+}
+
 TEST_F(EndpointTest, a_body_over_the_limit_gets_413_and_the_end) {  // EB-032, SEC-117
   listener.body_bytes_max = 300 * limits::KiB;
   open();
