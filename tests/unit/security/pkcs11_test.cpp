@@ -90,8 +90,15 @@ class Pkcs11 : public ::testing::Test {
     return found.error().detail;
   }
 
+  // With failures at will.
+  void use_faulty() {
+    faulty_.emplace();
+    module_ = std::make_unique<Pkcs11Module>(faulty_->functions(), log_, metrics_);
+  }
+
   schakel::testing::RecordingLog log_;
   Metrics metrics_;
+  std::optional<Faulty> faulty_;
   std::unique_ptr<Pkcs11Module> module_;
 };
 
@@ -322,8 +329,7 @@ TEST_F(Pkcs11, ErrorsSayWhatToDo) {
 
 // A token locks itself after a few wrong PINs.
 TEST_F(Pkcs11, AWrongPinIsTriedOnceOnly) {
-  Faulty faulty;
-  module_ = std::make_unique<Pkcs11Module>(faulty.functions(), log_, metrics_);
+  use_faulty();
   for (int i = 0; i < 5; ++i) EXPECT_THAT(refusal(tls_uri, "wrong"), AllOf(HasSubstr("PIN is wrong"), Not(HasSubstr("\"wrong\""))));
   EXPECT_EQ(Faulty::logins, 1);
   const auto own = key();
@@ -338,8 +344,7 @@ TEST_F(Pkcs11, AWrongPinIsTriedOnceOnly) {
 }
 
 TEST_F(Pkcs11, ALostSessionIsReplaced) {
-  Faulty faulty;
-  module_ = std::make_unique<Pkcs11Module>(faulty.functions(), log_, metrics_);
+  use_faulty();
   const auto own = key();
   const auto expected = signature_of(own.get(), EVP_sha256(), "tekst");
   for (const CK_RV lost :
@@ -354,8 +359,7 @@ TEST_F(Pkcs11, ALostSessionIsReplaced) {
 
 // The PIN was changed on the token while this program ran.
 TEST_F(Pkcs11, AfterALossARefusedPinIsNotTriedAgain) {
-  Faulty faulty;
-  module_ = std::make_unique<Pkcs11Module>(faulty.functions(), log_, metrics_);
+  use_faulty();
   const auto own = key();
   Faulty::login = CKR_PIN_INCORRECT;
   Faulty::sign = CKR_DEVICE_REMOVED;
