@@ -33,22 +33,29 @@ Pkcs11Module::Pkcs11Module(CK_FUNCTION_LIST* functions, Log& log, Metrics& metri
 
 Pkcs11Module::~Pkcs11Module() = default;
 
-Result<std::shared_ptr<Token>> Pkcs11Module::token_for(const Pkcs11Uri& uri) {
+Result<std::shared_ptr<Cryptoki>> Pkcs11Module::loaded() {
   const std::lock_guard guard(mutex_);
-  if (!library_) {
-    if (path_.empty()) return refused("a key is in a token, but pki.pkcs11-module does not name the PKCS#11 library that reaches it");
-    SCHAKEL_TRY(library_, Cryptoki::load(path_));
-  }
-  const std::shared_lock together(library_->gate());
-  const auto slots = library_->slots();
+  if (library_) return library_;
+  if (path_.empty()) return refused("a key is in a token, but pki.pkcs11-module does not name the PKCS#11 library that reaches it");
+  SCHAKEL_TRY(library_, Cryptoki::load(path_));
+  return library_;
+}
+
+Result<std::shared_ptr<Token>> Pkcs11Module::token_for(const Pkcs11Uri& uri) {
+  SCHAKEL_TRY(const auto library, loaded());
+  const auto slots = [&] {
+    const std::shared_lock together(library->gate());
+    return library->slots();
+  }();
   std::vector<const Cryptoki::Slot*> fitting;
   for (const auto& slot : slots)
     if (uri.fits(slot.id, slot.slot, slot.token)) fitting.push_back(&slot);
   if (fitting.empty()) return refused("no token fits " + uri.text() + ": " + labels(slots));
   if (fitting.size() > 1) return refused("several tokens fit " + uri.text() + ", add token= or serial=: " + labels(slots));
+  const std::lock_guard guard(mutex_);
   const auto known = std::ranges::find_if(tokens_, [&](const auto& token) { return token->is(fitting.front()->token); });
   if (known != tokens_.end()) return *known;
-  return tokens_.emplace_back(std::make_shared<Token>(library_, *fitting.front(), log_, metrics_));
+  return tokens_.emplace_back(std::make_shared<Token>(library, *fitting.front(), log_, metrics_));
 }
 
 Result<std::shared_ptr<Token>> Pkcs11Module::open(const Pkcs11Uri& uri, const std::string& pin) {

@@ -50,6 +50,7 @@ class Pkcs11Module {
 
  private:
   Result<std::shared_ptr<Token>> open(const Pkcs11Uri&, const std::string& pin);
+  Result<std::shared_ptr<Cryptoki>> loaded();
   Result<std::shared_ptr<Token>> token_for(const Pkcs11Uri&);
 
   const std::string path_;

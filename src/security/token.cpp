@@ -14,7 +14,7 @@ constexpr std::size_t sessions_max = 64;  // of one token; more threads wait
 constexpr CK_ULONG slots_max = 256, objects_max = 256;
 constexpr CK_ULONG attribute_bytes_max = 64 * 1024;
 constexpr std::chrono::seconds session_wait_max{10};
-constexpr std::chrono::seconds reopen_pause{1};  // a token that is away is not asked by every handshake
+constexpr std::chrono::seconds reopen_pause{1};  // a token that is away or ill is not opened anew by every handshake
 
 Error refused(std::string detail) {
   return fail("SEC.SLEUTEL.PKCS11", std::move(detail));
@@ -273,7 +273,7 @@ bool Token::is(const CK_TOKEN_INFO& other) const {
 Result<> Token::log_in(const std::string& pin) {
   const std::lock_guard alone(cryptoki_->gate());
   if (refused_pins_.contains(pin)) return refused(pin_advice(CKR_PIN_INCORRECT, name_));
-  if (open_ && restarts_seen_ == cryptoki_->restarts() && pin == pin_) return {};
+  if (is_open() && pin == pin_) return {};
   // Another PIN than the one it is open under: only a new login tells whether it is right.
   const auto rv = open(pin);
   if (rv == CKR_OK) {
@@ -285,6 +285,10 @@ Result<> Token::log_in(const std::string& pin) {
   refused_pins_.insert(pin);
   if (!pin_.empty() && pin_ != pin && !refused_pins_.contains(pin_)) (void)open(pin_);
   return refused(pin_advice(rv, name_));
+}
+
+bool Token::is_open() const {
+  return open_ && restarts_seen_ == cryptoki_->restarts();
 }
 
 CK_RV Token::open(const std::string& pin) {
@@ -310,7 +314,7 @@ CK_RV Token::open(const std::string& pin) {
 }
 
 void Token::close_sessions() {
-  if (open_ && restarts_seen_ == cryptoki_->restarts()) functions()->C_CloseAllSessions(slot_);
+  if (is_open()) functions()->C_CloseAllSessions(slot_);
   open_ = false;
   const std::lock_guard guard(pool_mutex_);
   idle_.clear();
@@ -346,7 +350,7 @@ void Token::give_back(CK_SESSION_HANDLE session, bool usable) {
 CK_RV Token::attempt(const Operation& operation, std::uint64_t& generation) {
   const std::shared_lock together(cryptoki_->gate());
   generation = generation_;
-  if (!open_ || restarts_seen_ != cryptoki_->restarts()) return CKR_USER_NOT_LOGGED_IN;
+  if (!is_open()) return CKR_USER_NOT_LOGGED_IN;
   CK_SESSION_HANDLE session = CK_INVALID_HANDLE;
   if (const auto rv = take_session(session); rv != CKR_OK) return rv;
   const auto rv = operation(session);
@@ -357,9 +361,8 @@ CK_RV Token::attempt(const Operation& operation, std::uint64_t& generation) {
 CK_RV Token::reopen(std::uint64_t failed_generation) {
   const std::lock_guard alone(cryptoki_->gate());
   const auto now = std::chrono::steady_clock::now();
-  // Another thread was first.
-  if (open_ && generation_ != failed_generation && restarts_seen_ == cryptoki_->restarts()) return CKR_OK;
-  if (now < reopen_not_before_) return last_reopening_;
+  if (is_open() && generation_ != failed_generation) return CKR_OK;  // another thread was first
+  if (now < reopen_not_before_ && (last_reopening_ != CKR_OK || is_open())) return last_reopening_;
   auto rv = refused_pins_.contains(pin_) ? CKR_PIN_INCORRECT : open(pin_);
   if (rv != CKR_OK && !is_about_pin(rv)) {
     cryptoki_->restart();
@@ -367,7 +370,7 @@ CK_RV Token::reopen(std::uint64_t failed_generation) {
   }
   if (is_about_pin(rv)) refused_pins_.insert(pin_);
   last_reopening_ = rv;
-  if (rv != CKR_OK) reopen_not_before_ = now + reopen_pause;
+  reopen_not_before_ = now + reopen_pause;
   return rv;
 }
 

@@ -135,6 +135,7 @@ class Token {
   CK_RV attempt(const Operation&, std::uint64_t& generation);
   CK_RV reopen(std::uint64_t failed_generation);
   CK_RV open(const std::string& pin);
+  bool is_open() const;
   void close_sessions();
   CK_RV take_session(CK_SESSION_HANDLE&);
   void give_back(CK_SESSION_HANDLE, bool usable);

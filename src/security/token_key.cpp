@@ -74,7 +74,7 @@ CK_RV TokenKey::handle_in(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE& handle) c
     Token::Key key;
     if (const auto rv = token_->find_in(session, uri_.id(), uri_.label(), key); rv != CKR_OK) return rv;
     const auto modulus = number(key.modulus);
-    if (key.handle == CK_INVALID_HANDLE || BN_cmp(modulus.get(), modulus_.get()) != 0) return CKR_KEY_CHANGED;
+    if (key.handle == CK_INVALID_HANDLE || BN_cmp(modulus.get(), modulus_.get()) != 0) return CKR_KEY_HANDLE_INVALID;
     handle_ = key.handle;
     handle_generation_ = token_->generation();
   }

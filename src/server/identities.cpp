@@ -233,6 +233,10 @@ std::optional<Instant> Identities::next_activation(Instant now) const {
   return next;
 }
 
+bool Identities::awaits_token() const {
+  return std::ranges::any_of(loaded_, [](const Loaded& loaded) { return loaded.problem.starts_with("SEC.SLEUTEL.PKCS11"); });
+}
+
 std::shared_ptr<const security::KeyPair> Identities::signing_key(std::string_view slug, std::string_view sha256, Instant now) const {
   const auto* own = certificate(slug, sha256);
   return own && rights(*own, "signing", now).sign ? own->key_pair : nullptr;

@@ -83,6 +83,8 @@ class Identities {
   security::RotationState state(const Loaded&, std::string_view purpose, Instant now) const;
   // When the next certificate becomes active; nullopt: none will. Listeners are then to be given their certificates anew.
   std::optional<Instant> next_activation(Instant now) const;
+  // A key could not be taken from its token: it is worth trying again, because a token comes back without anybody changing anything here.
+  bool awaits_token() const;
 
   // The key of this own certificate, when it is one for signing that may sign now (SEC-077); null: it is not.
   std::shared_ptr<const security::KeyPair> signing_key(std::string_view tenant, std::string_view certificate_sha256, Instant now) const;

@@ -43,6 +43,7 @@ namespace {
 
 constexpr Duration configuration_poll = std::chrono::seconds(1);  // CPA-050 and adapter.md 3.11.4 ask for at most 5 s
 constexpr Duration clock_poll = std::chrono::seconds(30);
+constexpr Duration renewal_retry = std::chrono::minutes(1);  // of certificates, when a token or a listener did not do what it should
 constexpr Duration seal_interval = std::chrono::seconds(1);
 constexpr std::chrono::seconds resolve_timeout{5};  // of a webhook's name, while its registration waits
 constexpr std::chrono::seconds observe_interval{15};
@@ -88,7 +89,7 @@ struct Node::Parts {
   std::unique_ptr<AuditLog> audit;
   mutable std::mutex identities_mutex;
   std::shared_ptr<const Identities> identities;
-  std::atomic<Instant> next_activation{Instant::max()};  // of a certificate in them
+  std::atomic<Instant> renewal_due{Instant::max()};  // a certificate in them becomes active, or a token may be back
   std::unique_ptr<ebms::Msh> msh;
   std::unique_ptr<ebms::Sender> sender;
   std::unique_ptr<ebms::Endpoint> endpoint;
@@ -498,7 +499,9 @@ struct Node::Parts {
     return identities;
   }
   void set_identities(std::shared_ptr<const Identities> fresh) {
-    next_activation = fresh->next_activation(clock().now()).value_or(Instant::max());
+    const auto now = clock().now();
+    const auto activation = fresh->next_activation(now).value_or(Instant::max());
+    renewal_due = fresh->awaits_token() ? std::min(activation, now + renewal_retry) : activation;
     const std::lock_guard guard(identities_mutex);
     identities = std::move(fresh);
   }
@@ -543,7 +546,7 @@ struct Node::Parts {
         continue;
       }
       if (!*changed) {
-        co_await activate_certificates();
+        co_await renew_when_due();
         continue;
       }
       const auto current = configuration->current();
@@ -562,9 +565,10 @@ struct Node::Parts {
   }
 
   // A certificate whose time has come is shown to new handshakes, and its predecessor no longer (security.md 3.5).
-  http::Awaitable<> activate_certificates() {
-    if (clock().now() < next_activation.load()) co_return;
-    log().info("certificate.activated");
+  http::Awaitable<> renew_when_due() {
+    const auto now = clock().now();
+    if (now < renewal_due.load()) co_return;
+    renewal_due = now + renewal_retry;
     std::function<void()> renew = [this] { renew_identities(); };
     co_await run_blocking(blocking.executor(), std::move(renew));
   }
