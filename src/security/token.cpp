@@ -383,8 +383,16 @@ CK_RV Token::run(const Operation& operation, Input input) {
     rv = reopen(generation);
     if (rv == CKR_OK) rv = attempt(operation, generation);
   }
+  if (is_about_pin(rv)) stop_using_pin(generation);
   if (rv == CKR_OK || is_lost(rv, input) || is_about_pin(rv)) note(rv);
   return rv;
+}
+
+void Token::stop_using_pin(std::uint64_t generation) {
+  const std::lock_guard alone(cryptoki_->gate());
+  if (generation_ != generation) return;  // it was opened under another one since
+  refused_pins_.insert(pin_);
+  close_sessions();
 }
 
 CK_RV Token::authenticate(CK_SESSION_HANDLE session) const {

@@ -136,6 +136,7 @@ class Token {
   CK_RV reopen(std::uint64_t failed_generation);
   CK_RV open(const std::string& pin);
   bool is_open() const;
+  void stop_using_pin(std::uint64_t generation);
   void close_sessions();
   CK_RV take_session(CK_SESSION_HANDLE&);
   void give_back(CK_SESSION_HANDLE, bool usable);

@@ -48,14 +48,22 @@ class Faulty {
  public:
   Faulty() : functions_(*library_) {
     genuine = functions_;
-    for (auto* fault : {&open_session, &login, &sign}) fault->store(CKR_OK);
-    logins = 0;
-    functions_.C_OpenSession = [](CK_SLOT_ID slot, CK_FLAGS flags, void* user, CK_NOTIFY notify, CK_SESSION_HANDLE* session) {
-      return open_session != CKR_OK ? open_session.load() : genuine.C_OpenSession(slot, flags, user, notify, session);
-    };
+    for (auto* fault : {&login, &context_login, &sign}) fault->store(CKR_OK);
+    logins = context_logins = 0;
+    authenticate_always = false;
     functions_.C_Login = [](CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR* secret, CK_ULONG size) {
+      if (user == CKU_CONTEXT_SPECIFIC) {
+        ++context_logins;
+        return context_login.load();
+      }
       ++logins;
       return login != CKR_OK ? login.load() : genuine.C_Login(session, user, secret, size);
+    };
+    functions_.C_GetAttributeValue = [](CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object, CK_ATTRIBUTE* wanted, CK_ULONG count) {
+      const auto rv = genuine.C_GetAttributeValue(session, object, wanted, count);
+      if (wanted->type == CKA_ALWAYS_AUTHENTICATE && wanted->pValue != nullptr)
+        *static_cast<CK_BBOOL*>(wanted->pValue) = authenticate_always ? CK_TRUE : CK_FALSE;
+      return rv;
     };
     functions_.C_Sign = [](CK_SESSION_HANDLE session, CK_BYTE* data, CK_ULONG size, CK_BYTE* signature, CK_ULONG* length) {
       const CK_RV once = sign.exchange(CKR_OK);
@@ -64,8 +72,9 @@ class Faulty {
   }
   CK_FUNCTION_LIST* functions() { return &functions_; }
 
-  static inline std::atomic<CK_RV> open_session, login, sign;  // sign: once
-  static inline std::atomic<int> logins;
+  static inline std::atomic<CK_RV> login, context_login, sign;  // sign: once
+  static inline std::atomic<int> logins, context_logins;
+  static inline std::atomic<bool> authenticate_always;
 
  private:
   static inline CK_FUNCTION_LIST genuine;
@@ -367,6 +376,32 @@ TEST_F(Pkcs11, AfterALossARefusedPinIsNotTriedAgain) {
   for (int i = 0; i < 5; ++i) EXPECT_EQ(signature_of(own.get(), EVP_sha256(), "tekst"), "");
   EXPECT_EQ(Faulty::logins, 1);
   EXPECT_THAT(module_->failing(), ::testing::ElementsAre(HasSubstr("\"schakel\"")));
+}
+
+// CKA_ALWAYS_AUTHENTICATE
+TEST_F(Pkcs11, AKeyThatAsksForThePinAtEachUseGetsItUntilItIsWrong) {
+  use_faulty();
+  Faulty::authenticate_always = true;
+  const auto own = key();
+  for (int i = 0; i < 2; ++i) EXPECT_NE(signature_of(own.get(), EVP_sha256(), "tekst"), "");
+  EXPECT_EQ(Faulty::context_logins, 2);
+  Faulty::context_login = CKR_PIN_INCORRECT;
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(signature_of(own.get(), EVP_sha256(), "tekst"), "");
+  EXPECT_EQ(Faulty::context_logins, 3) << "a token locks itself after a few";
+  EXPECT_EQ(Faulty::logins, 1);
+}
+
+// A fault that a new login does not cure: the token is not asked to log in by every signature.
+TEST_F(Pkcs11, AnIllTokenIsOpenedAnewOnceASecond) {
+  use_faulty();
+  const auto own = key();
+  Faulty::logins = 0;
+  for (int i = 0; i < 20; ++i) {
+    Faulty::sign = CKR_DEVICE_ERROR;
+    (void)signature_of(own.get(), EVP_sha256(), "tekst");
+  }
+  EXPECT_GE(Faulty::logins, 1);
+  EXPECT_LE(Faulty::logins, 5);
 }
 
 // SoftHSM keeps a token as files.
