@@ -132,16 +132,23 @@ StoredEvent event_from(Row& row) {
   return stored;
 }
 
-Result<> append_one(Transaction& tx, std::string_view tenant, std::string_view node, const TrailEvent& e) {
-  if (!std::binary_search(types.begin(), types.end(), std::string_view(e.type)))
-    return fail("storage.failed", "a trail event of an unknown type", e.type);
+// As both databases keep it: what is hashed is what will be read.
+TrailEvent storable(const TrailEvent& e) {
+  TrailEvent out = e;
+  out.wire_id = storable_text(e.wire_id, field_characters_max);
+  out.code = storable_text(e.code, field_characters_max);
+  out.detail = storable_text(e.detail, detail_characters_max);
+  return out;
+}
+
+// `hash`: null leaves the place in the chain to the sealer.
+Result<> insert(Transaction& tx, std::string_view tenant, std::string_view node, const TrailEvent& e, const Bytes* hash) {
   return tx.post(
       "INSERT INTO trail (tenant, at, node, message, type, actor, wire_id, peer_oin, peer_address, peer_certificate, code, detail, bytes, "
-      "duration_ms) "
-      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-      {tenant, e.at, node, e.message, e.type, e.actor, storable_text(e.wire_id, field_characters_max), e.peer_oin, e.peer_address,
-       e.peer_certificate_sha256, storable_text(e.code, field_characters_max), storable_text(e.detail, detail_characters_max), e.bytes,
-       e.duration_ms});
+      "duration_ms, seq, hash) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+      {tenant, e.at, node, e.message, e.type, e.actor, e.wire_id, e.peer_oin, e.peer_address, e.peer_certificate_sha256, e.code, e.detail,
+       e.bytes, e.duration_ms, hash ? sql::Param(e.seq) : nullptr, hash ? sql::Param(Blob{*hash}) : nullptr});
 }
 
 // Puts `stored` behind `head`, which becomes its end.
@@ -179,8 +186,21 @@ std::string canonical_trail_event(std::string_view tenant, const SealedTrailEven
 }
 
 Result<> append_trail(Transaction& tx, std::string_view tenant, std::string_view node, std::span<const TrailEvent> events) {
-  for (const TrailEvent& event : events) SCHAKEL_CHECK(append_one(tx, tenant, node, event));
-  return {};
+  for (const TrailEvent& event : events)
+    if (!std::binary_search(types.begin(), types.end(), std::string_view(event.type)))
+      return fail("storage.failed", "a trail event of an unknown type", event.type);
+  if (tx.is_postgres()) {
+    for (const TrailEvent& event : events) SCHAKEL_CHECK(insert(tx, tenant, node, storable(event), nullptr));
+    return {};
+  }
+  // One unit runs at a time, so nobody waits for the end of the chain.
+  SCHAKEL_TRY(ChainHead head, chain_head(tx, chain, tenant));
+  for (const TrailEvent& event : events) {
+    SealedTrailEvent sealed{storable(event), std::string(node), {}, {}};
+    const Bytes hash = link(head, tenant, sealed);
+    SCHAKEL_CHECK(insert(tx, tenant, node, sealed.event, &hash));
+  }
+  return put_chain_head(tx, chain, tenant, head);
 }
 
 Result<std::int64_t> seal_trail(Transaction& tx, std::int64_t limit) {
