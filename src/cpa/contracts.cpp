@@ -159,8 +159,8 @@ bool is_exact_certificate(const Contracts& contracts, const LoadedContract& cont
 }  // namespace
 
 Contracts::Contracts(std::vector<LoadedContract> contracts, std::vector<UrlMapping> url_mappings,
-                     std::vector<CertificateMapping> certificate_mappings, std::vector<Mandate> mandates)
-    : contracts_(std::move(contracts)) {
+                     std::vector<CertificateMapping> certificate_mappings, std::vector<Mandate> mandates, exchange::Routing routing)
+    : contracts_(std::move(contracts)), routing_(std::move(routing)) {
   for (const auto& contract : contracts_) index(contract);
   for (auto& mapping : url_mappings) url_mappings_[key_of(mapping.tenant, mapping.cpa_id, mapping.source)] = std::move(mapping.destination);
   for (auto& mapping : certificate_mappings) {
@@ -367,19 +367,44 @@ Contracts::Verdict Contracts::authenticate(const LoadedContract& contract, int s
     return {false, "SEC.OIN.NIET_GEAUTORISEERD"};
   }
   if (peer.oin.empty()) return {false, "SEC.OIN.ONTBREEKT"};
-  for (const auto& id : party.ids) {
-    if (id.type != names::oin_type) continue;
-    const auto oin = without_suffix(id.value);
-    if (oin == peer.oin) return {true, {}};
-    const auto [begin, end] = mandates_.equal_range(key_of(contract.row.tenant, oin, peer.oin));
-    const bool mandated = std::any_of(begin, end, [&](const auto& entry) {
-      const Mandate& mandate = entry.second;
-      return mandate.active && mandate.valid_from <= now && now <= mandate.valid_to && mandate.direction != "outbound" &&
-             covers(mandate.scope, scope);
-    });
-    if (mandated) return {true, {}};
-  }
+  const bool speaks = std::any_of(party.ids.begin(), party.ids.end(), [&](const PartyId& id) {
+    return id.type == names::oin_type && speaks_for(contract.row.tenant, without_suffix(id.value), peer, now, scope);
+  });
+  if (speaks) return {true, {}};
   return {false, "SEC.OIN.GEEN_MANDAAT"};
+}
+
+bool Contracts::speaks_for(std::string_view tenant, std::string_view oin, const security::PeerIdentity& peer, Instant now,
+                           std::string_view scope) const {
+  if (!peer.refusal.empty() || peer.oin.empty()) return false;
+  if (oin == peer.oin) return true;
+  const auto [begin, end] = mandates_.equal_range(key_of(tenant, oin, peer.oin));
+  const bool mandated = std::any_of(begin, end, [&](const auto& entry) {
+    const Mandate& mandate = entry.second;
+    return mandate.active && mandate.valid_from <= now && now <= mandate.valid_to && mandate.direction != "outbound" &&
+           covers(mandate.scope, scope);
+  });
+  if (mandated) return true;
+  const auto* table = routing_.table(tenant);
+  return table != nullptr && table->names_intermediary(oin, peer.oin, now);
+}
+
+Result<exchange::NextHop> Contracts::next_hop(const LoadedContract& contract, const PartyInfo& sender, const PartyInfo& receiver,
+                                              std::string_view service, std::string_view action, std::string direct, Instant now) const {
+  const auto to = receiver.oin(), from = sender.oin();
+  const auto* table = routing_.table(contract.row.tenant);
+  const auto* route = table == nullptr ? nullptr
+                                       : table->select({.direction = exchange::Direction::outbound,
+                                                        .contract_id = contract.row.id,
+                                                        .cpa_id = contract.agreement.cpa_id,
+                                                        .to_oin = to,
+                                                        .from_oin = from,
+                                                        .service = service,
+                                                        .action = action,
+                                                        .path = {}},
+                                                       now);
+  if (route != nullptr) return table->resolve(*route, now);
+  return exchange::NextHop{.url = std::move(direct), .server_oin = to, .trusted = true, .through = {}};
 }
 
 Contracts::TimeVerdict Contracts::time_rule(const LoadedContract& contract, Instant timestamp, Instant receipt,

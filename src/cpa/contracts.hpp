@@ -12,6 +12,7 @@
 
 #include "cpa/agreement.hpp"
 #include "exchange/message.hpp"
+#include "exchange/routing.hpp"
 #include "security/peer.hpp"
 
 namespace schakel::cpa {
@@ -78,7 +79,8 @@ struct CertificateMapping {
 
 class Contracts {
  public:
-  Contracts(std::vector<LoadedContract>, std::vector<UrlMapping>, std::vector<CertificateMapping>, std::vector<Mandate>);
+  Contracts(std::vector<LoadedContract>, std::vector<UrlMapping>, std::vector<CertificateMapping>, std::vector<Mandate>,
+            exchange::Routing = {});
   Contracts(const Contracts&) = delete;
   Contracts& operator=(const Contracts&) = delete;
 
@@ -108,6 +110,13 @@ class Contracts {
   static Channels signal_channels(const LoadedContract&, int sender_party, std::string_view signal_action);
 
   static Reliability reliability(const Channels&, Instant at);  // CPA-028 defaults
+  // The routing tables of the tenants, of the same moment as the contracts.
+  const exchange::Routing& routing() const { return routing_; }
+  // EB-200, adapter.md 3.4: where a message of ours to `receiver` goes: along the tenant's row for it, else straight to `direct` (the URL of
+  // `url`), to the receiver's own certificate. Errors: "route.none", "routing.loop".
+  Result<exchange::NextHop> next_hop(const LoadedContract&, const PartyInfo& sender, const PartyInfo& receiver, std::string_view service,
+                                     std::string_view action, std::string direct, Instant now) const;
+
   // "request", "response" or "error"; then the URL mapping of the tenant.
   std::string url(const LoadedContract&, const DeliveryChannel& receiver_channel, const PartyInfo& receiver,
                   std::string_view purpose) const;
@@ -121,6 +130,9 @@ class Contracts {
     std::string reason;  // SEC.OIN.NIET_GEAUTORISEERD, SEC.OIN.GEEN_MANDAAT
   };
   Verdict authenticate(const LoadedContract&, int sender_party, const security::PeerIdentity&, Instant now, std::string_view scope) const;
+  // The rule of adapter.md 3.5 for an OIN in a header: it is the TLS identity's own, or a mandate of the tenant covers the scope, or a row of
+  // its routing table names the TLS identity as the intermediary.
+  bool speaks_for(std::string_view tenant, std::string_view oin, const security::PeerIdentity&, Instant now, std::string_view scope) const;
 
   // CPA-056.
   enum class TimeVerdict { valid, before_start, after_end };
@@ -142,6 +154,7 @@ class Contracts {
   std::unordered_map<std::string, Bytes> certificate_mappings_;  // tenant, CPAId or empty, issuer, serial
   std::unordered_map<std::string, std::size_t> mapped_tenants_;  // tenants that have certificate mappings
   std::unordered_multimap<std::string, Mandate> mandates_;       // tenant, mandator, mandatary
+  exchange::Routing routing_;
 };
 
 }  // namespace schakel::cpa

@@ -27,7 +27,7 @@ struct ClientRequest {
   Headers headers{};
   std::string body{};                                     // when `stream` is empty
   std::function<std::unique_ptr<BodyReader>()> stream{};  // made anew for each connection attempt
-  std::uint64_t stream_bytes = 0;
+  std::optional<std::uint64_t> stream_bytes{};            // its length; empty: not known, and sent with chunked coding
   std::shared_ptr<security::TlsClient> tls{};          // identity, anchors and checks; required for https
   std::string expected_oin{};                          // SEC-016; empty: any
   std::chrono::milliseconds connect_timeout{30'000};   // name, connection and TLS handshake together
