@@ -42,8 +42,7 @@ Route read_route(const Json& json, const std::string& pointer, Faults& faults) {
   if (const Json* match = members.object("match")) route.match = read_match(*match, members.pointer("match"), faults);
   if (const auto mode = members.choice("mode", {"endpoint", "transparent", "storeForward"}))
     route.mode = exchange::route_mode_from(*mode).value();
-  if (const Json* target = members.object("target", Need::required))
-    route.target = read_target(*target, members.pointer("target"), faults);
+  if (const Json* target = members.object("target", Need::required)) route.target = read_target(*target, members.pointer("target"), faults);
   route.party_visible = members.choice("visibility", {"party", "intermediary"}).value_or("party") == "party";
   route.trusted = members.choice("trust", {"trusted", "untrusted"}).value_or("trusted") == "trusted";
   route.valid_from = members.instant("validFrom");

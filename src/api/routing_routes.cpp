@@ -69,8 +69,7 @@ Response answer(const Stored& stored) {
 Answer<> judge_table(const Office& office, const Visit& visit, const std::vector<exchange::Route>& routes) {
   const auto tenant = office.dependencies.tenant(visit.tenant());
   const auto oins = tenant ? tenant->oins : std::vector<std::string>();
-  const auto found =
-      exchange::check_routes(routes, {.production = office.environment_of(visit.tenant()) == "production", .oins = oins});
+  const auto found = exchange::check_routes(routes, {.production = office.environment_of(visit.tenant()) == "production", .oins = oins});
   if (found.empty()) return {};
   Faults faults;
   for (const auto& fault : found) add_fault(faults, "body", "/routes" + fault.location, fault.code, fault.detail);
@@ -119,10 +118,8 @@ Answer<Response> replace(sql::Transaction& tx, const Office& office, const Visit
                          std::string_view action, Json note) {
   SCHAKEL_TRY(const auto before, current_table(tx, visit.tenant()));
   SCHAKEL_CHECK(check_if_match(visit.request, before.version));
-  Stored after{.version = before.version + 1,
-               .changed_at = office.now(),
-               .actor = "apiKey:" + visit.principal.id,
-               .routes = std::move(routes)};
+  Stored after{
+      .version = before.version + 1, .changed_at = office.now(), .actor = "apiKey:" + visit.principal.id, .routes = std::move(routes)};
   Document document;
   document.id = std::string(exchange::routes_document) + "-" + visit.tenant();
   document.tenant = visit.tenant();

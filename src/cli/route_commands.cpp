@@ -9,20 +9,30 @@ namespace {
 
 constexpr std::size_t versions_max = 1000;
 
-constexpr std::array route_columns = {
-    Column{"ID", "id"},         Column{"PRIORITY", "priority", Align::right},
-    Column{"DIRECTION", "direction"},  Column{"TO", "match.toOin"},
-    Column{"FROM", "match.fromOin"},   Column{"CONTRACT", "match.contractId"},
-    Column{"SERVICE", "match.service"}, Column{"ACTION", "match.action"},
-    Column{"MODE", "mode"},     Column{"TARGET", "target.kind"},
-    Column{"URL", "target.url"}, Column{"OIN", "target.oin"},
-    Column{"VALID FROM", "validFrom"}, Column{"VALID TO", "validTo"}};
+constexpr std::array route_columns = {Column{"ID", "id"},
+                                      Column{"PRIORITY", "priority", Align::right},
+                                      Column{"DIRECTION", "direction"},
+                                      Column{"TO", "match.toOin"},
+                                      Column{"FROM", "match.fromOin"},
+                                      Column{"CONTRACT", "match.contractId"},
+                                      Column{"SERVICE", "match.service"},
+                                      Column{"ACTION", "match.action"},
+                                      Column{"MODE", "mode"},
+                                      Column{"TARGET", "target.kind"},
+                                      Column{"URL", "target.url"},
+                                      Column{"OIN", "target.oin"},
+                                      Column{"VALID FROM", "validFrom"},
+                                      Column{"VALID TO", "validTo"}};
 constexpr std::array version_columns = {Column{"VERSION", "version", Align::right}, Column{"CHANGED", "changedAt"}, Column{"BY", "actor"},
                                         Column{"ROWS", "rows", Align::right}};
-constexpr std::array evaluation_columns = {Column{"row", "route.id"},           Column{"target", "route.target.kind"},
-                                           Column{"next hop", "nextHop.url"},   Column{"server OIN", "nextHop.serverOin"},
-                                           Column{"through", "nextHop.through"}, Column{"problem", "problem.code"},
-                                           Column{"why", "problem.detail"},     Column{"table version", "version"}};
+constexpr std::array evaluation_columns = {Column{"row", "route.id"},
+                                           Column{"target", "route.target.kind"},
+                                           Column{"next hop", "nextHop.url"},
+                                           Column{"server OIN", "nextHop.serverOin"},
+                                           Column{"through", "nextHop.through"},
+                                           Column{"problem", "problem.code"},
+                                           Column{"why", "problem.detail"},
+                                           Column{"table version", "version"}};
 constexpr std::array rejected_columns = {Column{"ROW", "id"}, Column{"NOT CHOSEN FOR", "reason"}};
 
 struct ListOptions : Online {
@@ -69,7 +79,7 @@ Outcome<> set_routes(Shell& shell, Api& api, const SetOptions& options) {
 
 struct EvaluateOptions : Online {
   std::string direction = "outbound";
-  std::vector<std::pair<const char*, std::string>> question{{"toOin", {}},  {"fromOin", {}}, {"contractId", {}}, {"cpaId", {}},
+  std::vector<std::pair<const char*, std::string>> question{{"toOin", {}},   {"fromOin", {}}, {"contractId", {}}, {"cpaId", {}},
                                                             {"service", {}}, {"action", {}},  {"path", {}},       {"at", {}}};
 };
 void declare_evaluate(CLI::App& command, EvaluateOptions& options) {

@@ -112,8 +112,8 @@ class Contracts {
   static Reliability reliability(const Channels&, Instant at);  // CPA-028 defaults
   // The routing tables of the tenants, of the same moment as the contracts.
   const exchange::Routing& routing() const { return routing_; }
-  // EB-200, adapter.md 3.4: where a message of ours to `receiver` goes: along the tenant's row for it, else straight to `direct` (the URL of
-  // `url`), to the receiver's own certificate. Errors: "route.none", "routing.loop".
+  // EB-200, adapter.md 3.4: where a message of ours to `receiver` goes: along the tenant's row for it, else straight to `direct` (the URL
+  // of `url`), to the receiver's own certificate. Errors: "route.none", "routing.loop".
   Result<exchange::NextHop> next_hop(const LoadedContract&, const PartyInfo& sender, const PartyInfo& receiver, std::string_view service,
                                      std::string_view action, std::string direct, Instant now) const;
 
@@ -130,8 +130,8 @@ class Contracts {
     std::string reason;  // SEC.OIN.NIET_GEAUTORISEERD, SEC.OIN.GEEN_MANDAAT
   };
   Verdict authenticate(const LoadedContract&, int sender_party, const security::PeerIdentity&, Instant now, std::string_view scope) const;
-  // The rule of adapter.md 3.5 for an OIN in a header: it is the TLS identity's own, or a mandate of the tenant covers the scope, or a row of
-  // its routing table names the TLS identity as the intermediary.
+  // The rule of adapter.md 3.5 for an OIN in a header: it is the TLS identity's own, or a mandate of the tenant covers the scope, or a row
+  // of its routing table names the TLS identity as the intermediary.
   bool speaks_for(std::string_view tenant, std::string_view oin, const security::PeerIdentity&, Instant now, std::string_view scope) const;
 
   // CPA-056.

@@ -41,7 +41,8 @@ struct Chosen {
 };
 
 // One row of each tenant that passes this message on.
-std::vector<Chosen> rows_for(const cpa::Contracts& contracts, const exchange::RouteQuery& query, std::string_view host_tenant, Instant now) {
+std::vector<Chosen> rows_for(const cpa::Contracts& contracts, const exchange::RouteQuery& query, std::string_view host_tenant,
+                             Instant now) {
   std::vector<Chosen> chosen;
   for (const auto& [tenant, entry] : contracts.routing().all()) {
     if (!host_tenant.empty() && tenant != host_tenant) continue;
@@ -51,7 +52,8 @@ std::vector<Chosen> rows_for(const cpa::Contracts& contracts, const exchange::Ro
   return chosen;
 }
 
-// --- the body -----------------------------------------------------------------------------------------------------------------------------
+// --- the body
+// -----------------------------------------------------------------------------------------------------------------------------
 
 // Payloads that stand before the root part: they are read again from the start, whoever gets them.
 class NoSink final : public PartSink {
@@ -303,7 +305,8 @@ http::Response Relay::refuse(const http::Request& request, const RelayRefusal& r
   const Answer answer = fault ? fault_answer(error) : unavailable();
   if (error.code == "SENDER_NOT_AUTHORIZED" && deps_.audit) deps_.audit(refusal.tenant, request, error.location);
   deps_.metrics
-      .counter("errors_total", "Errors by code", {{"tenant", refusal.tenant}, {"protocol", "ebms"}, {"side", "partner"}, {"code", error.code}})
+      .counter("errors_total", "Errors by code",
+               {{"tenant", refusal.tenant}, {"protocol", "ebms"}, {"side", "partner"}, {"code", error.code}})
       .add();
   deps_.log.write(fault ? LogLevel::warning : LogLevel::error, "ebms.relayRefused",
                   {{"tenant", refusal.tenant},
@@ -424,9 +427,8 @@ http::Awaitable<> Relay::record(const http::Request& request, const RelayOrder& 
                  (passage.sha256.empty() ? "" : ", sha256 " + passage.sha256);
   event.bytes = static_cast<std::int64_t>(passage.bytes);
   event.duration_ms = passage.took.count() / 1000;
-  const auto committed = co_await exchange::commit(deps_.database, [&](sql::Transaction& tx) {
-    return write_record(tx, message, passage.sha256.empty() ? nullptr : &body, event);
-  });
+  const auto committed = co_await exchange::commit(
+      deps_.database, [&](sql::Transaction& tx) { return write_record(tx, message, passage.sha256.empty() ? nullptr : &body, event); });
   if (!committed) deps_.log.error("ebms.relayNotRecorded", {{"messageId", header.message_id}, {"code", committed.error().code}});
 }
 
@@ -459,7 +461,10 @@ void Relay::log_passage(const http::Request& request, const RelayOrder& order, c
   const bool alert = passage.code == "transport.tlsRefused" && passage.detail.starts_with("SEC.OIN.");
   const auto level = passage.status > 0 ? LogLevel::info : alert ? LogLevel::error : LogLevel::warning;
   const auto& header = order.header;
-  deps_.log.write(level, passage.status > 0 ? "ebms.relayed" : alert ? "tls.oinMismatch" : "ebms.notRelayed",
+  deps_.log.write(level,
+                  passage.status > 0 ? "ebms.relayed"
+                  : alert            ? "tls.oinMismatch"
+                                     : "ebms.notRelayed",
                   {{"messageId", header.message_id},
                    {"conversationId", header.conversation_id},
                    {"refToMessageId", header.ref_to_message_id},

@@ -1,10 +1,10 @@
 // Transparent forwarding of ebMS2 messages between others (EB-201, ADP-404, ADP-405; adapter.md 3.4.1): octets in, the same octets out, in
 // one HTTP exchange.
 //
-// A Relay stands before the Endpoint. It reads a request as far as the root part, and asks the routing tables; what is not to be passed on it
-// gives to the Endpoint, octet for octet from the start. What is passed on streams through: nothing of the body is kept but its digest, no
-// message is acknowledged, repeated, recognised as a duplicate or answered by us. TLS ends here and begins anew with our own certificate; the
-// OIN of the next server is checked before it gets an octet.
+// A Relay stands before the Endpoint. It reads a request as far as the root part, and asks the routing tables; what is not to be passed on
+// it gives to the Endpoint, octet for octet from the start. What is passed on streams through: nothing of the body is kept but its digest,
+// no message is acknowledged, repeated, recognised as a duplicate or answered by us. TLS ends here and begins anew with our own
+// certificate; the OIN of the next server is checked before it gets an octet.
 //
 // Threads: `handle` may run for many requests at once. Borrows everything that it is given; the owner outlives the listener.
 #pragma once

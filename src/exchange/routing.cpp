@@ -155,7 +155,8 @@ class Checker {
 
   void check_inbound(const Route& route) {
     if (route.mode != RouteMode::transparent)
-      return fault("/mode", "unsupported", "inbound messages under our own contracts go to webhooks and the queue; only transparent is routed");
+      return fault("/mode", "unsupported",
+                   "inbound messages under our own contracts go to webhooks and the queue; only transparent is routed");
     if (route.match.to_oin.empty() && route.match.contract_id.empty())
       fault("/match", "required", "a transparent row names toOin or contractId: whom it passes messages on to");
   }

@@ -2,8 +2,8 @@
 // others are not.
 //
 // A row of direction outbound says where our own messages go; one of direction inbound and mode `transparent` which messages of others we
-// pass on, and where to. Every tenant has one table, a document of kind "routes"; its JSON is the API's (api/routing_json.hpp). Pure values;
-// safe from every thread.
+// pass on, and where to. Every tenant has one table, a document of kind "routes"; its JSON is the API's (api/routing_json.hpp). Pure
+// values; safe from every thread.
 #pragma once
 
 #include <cstdint>

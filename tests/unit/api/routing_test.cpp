@@ -16,9 +16,10 @@ class RoutingTable : public ApiTest {
     return made;
   }
   static Json example() {
-    return Json::array({row("naar-r", partner_oin, {{"kind", "intermediary"}, {"oin", strange_oin}}),
-                        row("naar-b", strange_oin, {{"kind", "partner"}, {"url", "https://knooppunt-b.example/ebms"}}),
-                        row("testdorp", "00000099000000040000", {{"kind", "partner"}, {"url", "https://dk.testdorp.example/ebms"}}, "inbound")});
+    return Json::array(
+        {row("naar-r", partner_oin, {{"kind", "intermediary"}, {"oin", strange_oin}}),
+         row("naar-b", strange_oin, {{"kind", "partner"}, {"url", "https://knooppunt-b.example/ebms"}}),
+         row("testdorp", "00000099000000040000", {{"kind", "partner"}, {"url", "https://dk.testdorp.example/ebms"}}, "inbound")});
   }
   Reply put(const Json& rows) { return change("PUT", "/routes", "", Json{{"routes", rows}}); }
 };
@@ -112,10 +113,10 @@ TEST_F(RoutingTable, EveryFaultOfFormIsToldAtOnce) {
   const auto wrong = put(Json::array({{{"id", 5}, {"direction", "in"}, {"target", {{"kind", "partner"}, {"host", "x"}}}, {"extra", 1}},
                                       {{"id", "x"}, {"direction", "outbound"}, {"match", {{"oin", "x"}}}, {"validFrom", "gisteren"}}}));
   EXPECT_EQ(wrong.status, 400U);
-  EXPECT_THAT(wrong.faults(),
-              ::testing::UnorderedElementsAre("body /routes/0/id type", "body /routes/0/direction enum", "body /routes/0/target/host unknown",
-                                              "body /routes/0/extra unknown", "body /routes/1/target required", "body /routes/1/match/oin unknown",
-                                              "body /routes/1/validFrom format"));
+  EXPECT_THAT(wrong.faults(), ::testing::UnorderedElementsAre("body /routes/0/id type", "body /routes/0/direction enum",
+                                                              "body /routes/0/target/host unknown", "body /routes/0/extra unknown",
+                                                              "body /routes/1/target required", "body /routes/1/match/oin unknown",
+                                                              "body /routes/1/validFrom format"));
   EXPECT_EQ(put(nullptr).status, 400U);
 }
 
@@ -146,8 +147,8 @@ TEST_F(RoutingTable, IsTheTenantsOwnAndItsContractManagersToChange) {
 
 TEST_F(RoutingTable, WhatIsStoredIsReadBack) {
   put(example());
-  const auto documents = query<std::vector<exchange::Document>>(
-      [](sql::Transaction& tx) { return exchange::all_documents(tx, exchange::routes_document); });
+  const auto documents =
+      query<std::vector<exchange::Document>>([](sql::Transaction& tx) { return exchange::all_documents(tx, exchange::routes_document); });
   ASSERT_EQ(documents.size(), 1U);
   const auto routes = stored_routes(documents.front().body);
   ASSERT_TRUE(routes);

@@ -109,8 +109,8 @@ TEST(Routing, TheExampleLeadsThroughTheIntermediary) {
 
 // 3.4 step 1
 TEST(Routing, EveryGivenCriterionMustBeEqual) {
-  const std::vector<Route> routes{
-      out("r").to(receiver).from(city).contract("c1").service("Dienst").action("doe").protocol("ebms").partner("https://r.example/", receiver)};
+  const std::vector<Route> routes{out("r").to(receiver).from(city).contract("c1").service("Dienst").action("doe").protocol("ebms").partner(
+      "https://r.example/", receiver)};
   RouteQuery query{.contract_id = "c1", .to_oin = receiver, .from_oin = city, .service = "Dienst", .action = "doe"};
   EXPECT_EQ(chosen(routes, query), "r");
   const auto with = [&](auto change) {
@@ -184,8 +184,8 @@ TEST(Routing, ChoosesAsTheTextSays) {
   std::mt19937 random(20'260'302);
   const auto pick = [&](std::initializer_list<std::string> values) { return *(values.begin() + random() % values.size()); };
   const auto criteria = [](const RouteMatch& match) {
-    return std::vector<std::string>{match.contract_id, match.to_oin, match.from_oin, match.service, match.action, match.path_prefix,
-                                    match.protocol};
+    return std::vector<std::string>{match.contract_id, match.to_oin,      match.from_oin, match.service,
+                                    match.action,      match.path_prefix, match.protocol};
   };
   int found = 0;
   for (int round = 0; round < 200; ++round) {
@@ -195,9 +195,8 @@ TEST(Routing, ChoosesAsTheTextSays) {
       row.service(pick({"", "S", "T"})).action(pick({"", "x"})).protocol(pick({"", "ebms"})).priority(static_cast<int>(random() % 2));
       row.valid(random() % 5 == 0 ? std::optional(now + 1h) : std::nullopt, random() % 5 == 0 ? std::optional(now - 1h) : std::nullopt);
       auto route = row.partner("https://x.example/", b);
-      const bool same = std::ranges::any_of(routes, [&](const Route& other) {
-        return other.match == route.match && other.priority == route.priority;
-      });
+      const bool same =
+          std::ranges::any_of(routes, [&](const Route& other) { return other.match == route.match && other.priority == route.priority; });
       if (!same) routes.push_back(std::move(route));
     }
     const std::string to = pick({a, b, receiver}), service = pick({"S", "T"}), contract = pick({"c1", "c3"});
@@ -233,7 +232,8 @@ TEST(Routing, TheSameMatchAtTheSameTimeIsADuplicate) {
   const auto url = "https://x.example/";
   EXPECT_THAT(faults({out("1").to(a).partner(url), out("2").to(a).partner(url)}), ElementsAre("/1 route.duplicate"));
   EXPECT_THAT(faults({out("1").to(a).partner(url), out("2").to(a).priority(1).partner(url)}), IsEmpty());
-  EXPECT_THAT(faults({out("1").to(a).valid({}, now).partner(url), out("2").to(a).valid(now, {}).partner(url)}), IsEmpty()) << "one after another";
+  EXPECT_THAT(faults({out("1").to(a).valid({}, now).partner(url), out("2").to(a).valid(now, {}).partner(url)}), IsEmpty())
+      << "one after another";
   EXPECT_THAT(faults({out("1").to(a).valid({}, now + 1us).partner(url), out("2").to(a).valid(now, {}).partner(url)}),
               ElementsAre("/1 route.duplicate"));
   EXPECT_THAT(faults({out("1").to(a).partner(url), in("2").to(a).partner(url)}), IsEmpty()) << "of two directions";
@@ -249,8 +249,7 @@ TEST(Routing, ALoopIsRefused) {
                       out("3").to(a).valid(now, {}).intermediary(a)}),
               ElementsAre("/0 routing.loop"))
       << "one that only the future has";
-  EXPECT_THAT(faults({out("1").to(receiver).partner("https://x.example/", city)}), ElementsAre("/0/target routing.loop"))
-      << "to ourselves";
+  EXPECT_THAT(faults({out("1").to(receiver).partner("https://x.example/", city)}), ElementsAre("/0/target routing.loop")) << "to ourselves";
   EXPECT_THAT(faults({in("1").to(village).intermediary(city, "https://x.example/")}), ElementsAre("/0/target routing.loop"));
 }
 
