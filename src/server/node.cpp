@@ -71,6 +71,7 @@ struct Node::Parts {
   std::vector<config::Effective> effective;
   Environment environment;
   std::atomic<bool> migrated{false}, draining{false}, stopped{false};
+  const std::vector<std::string> own_addresses = local_addresses();
   ClockWatch clock_watch;
 
   std::unique_ptr<FileLock> lock;
@@ -248,7 +249,7 @@ struct Node::Parts {
       for (const auto& one : configuration->current()->tenants)
         own.back().names.insert(own.back().names.end(), one.hosts.begin(), one.hosts.end());
     }
-    return leads_to_listener(url, own, local_addresses());
+    return leads_to_listener(url, own, own_addresses);
   }
   bool is_own_certificate(const std::string& sha256) const {
     const auto current = current_identities();
