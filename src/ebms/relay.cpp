@@ -296,12 +296,15 @@ http::Awaitable<RelayDecision> Relay::look(http::Request& request, Rewound& body
   const bool to_ourselves = deps_.is_own_listener && deps_.is_own_listener(order->hop.url);
   if (from_ourselves || to_ourselves)
     co_return RelayRefusal{order->tenant, fail("routing.loop", "row " + order->route + " leads to one of our own listeners")};
+  // Some receivers take the first part whatever `start` says: they would read another header than the one that was judged here.
+  if (!received.parts.empty())
+    co_return RelayRefusal{order->tenant, fail("MIME_INVALID", "the root part of a message that is passed on must be the first part")};
   co_return decision;
 }
 
 http::Response Relay::refuse(const http::Request& request, const RelayRefusal& refusal) const {
   const auto& error = refusal.error;
-  const bool fault = error.code == "SENDER_NOT_AUTHORIZED" || error.code == "CPA_UNKNOWN";
+  const bool fault = error.code == "SENDER_NOT_AUTHORIZED" || error.code == "CPA_UNKNOWN" || error.code == "MIME_INVALID";
   const Answer answer = fault ? fault_answer(error) : unavailable();
   if (error.code == "SENDER_NOT_AUTHORIZED" && deps_.audit) deps_.audit(refusal.tenant, request, error.location);
   deps_.metrics

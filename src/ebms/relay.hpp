@@ -41,8 +41,8 @@ struct RelayOrder {
   std::string from_oin, to_oin;
 };
 struct NotRelayed {};  // the Endpoint's
-// SENDER_NOT_AUTHORIZED (its location is the reason for the audit log) and CPA_UNKNOWN are answered with their fault; "route.none" and
-// "routing.loop", which an operator can mend, with 503.
+// SENDER_NOT_AUTHORIZED (its location is the reason for the audit log), CPA_UNKNOWN and MIME_INVALID are answered with their fault;
+// "route.none" and "routing.loop", which an operator can mend, with 503.
 struct RelayRefusal {
   std::string tenant;
   Error error;
