@@ -142,6 +142,7 @@ struct Api::State : std::enable_shared_from_this<Api::State> {
     add_webhook_routes(routes, office);
     add_contract_routes(routes, office);
     add_mapping_routes(routes, office);
+    add_routing_routes(routes, office);
     add_key_routes(routes, office);
     add_operation_routes(routes, office);
     return routes;

@@ -25,6 +25,7 @@ void add_queue_routes(std::vector<Route>&, const Office&);  // queues, applicati
 void add_webhook_routes(std::vector<Route>&, const Office&);
 void add_contract_routes(std::vector<Route>&, const Office&);   // contracts, partners
 void add_mapping_routes(std::vector<Route>&, const Office&);    // url-mappings, certificate-mappings, mandates
+void add_routing_routes(std::vector<Route>&, const Office&);    // routes: the routing table
 void add_key_routes(std::vector<Route>&, const Office&);        // api-keys, roles
 void add_operation_routes(std::vector<Route>&, const Office&);  // nodes, settings, audit, certificates, trust
 

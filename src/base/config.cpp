@@ -170,6 +170,7 @@ void add_core(std::vector<Rule>& rules) {
                 {"ebms.root-max", Kind::size, "1MiB", into(&S::ebms, &S::Ebms::root_max), {}, KiB, limits::ebms_root_bytes_ceiling},
                 {"ebms.allow-message-order", Kind::boolean, "false", into(&S::ebms, &S::Ebms::allow_message_order)},
                 {"ebms.insecure-transport", Kind::boolean, "false", into(&S::ebms, &S::Ebms::insecure_transport)},
+                {"transparent.keep", Kind::text, "hash", into(&S::transparent, &S::Transparent::keep), {"none", "hash"}},
                 {"webhook.timeout", Kind::duration, "15s", into(&S::webhook, &S::Webhook::timeout), {}, 1, 30},
                 {"webhook.allowed-networks", Kind::list, "", into(&S::webhook, &S::Webhook::allowed_networks)},
                 {"webhook.allow-http", Kind::boolean, "false", into(&S::webhook, &S::Webhook::allow_http)},

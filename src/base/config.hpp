@@ -91,6 +91,9 @@ struct Settings {
     std::int64_t accept_status = 0, parts_max = 0, root_max = 0;
     bool allow_message_order = false, insecure_transport = false;
   } ebms;
+  struct Transparent {
+    std::string keep;
+  } transparent;
   struct Webhook {
     Duration timeout{}, delivery_age_max{};
     std::vector<std::string> allowed_networks;

@@ -17,6 +17,7 @@ void add_all(Commands& commands) {
   add_message_commands(commands);
   add_contract_commands(commands);
   add_operation_commands(commands, audit);
+  add_route_commands(commands);
   add_pki_commands(commands);
   add_apply_command(commands);
 }

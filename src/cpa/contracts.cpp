@@ -160,8 +160,8 @@ bool is_exact_certificate(const Contracts& contracts, const LoadedContract& cont
 
 Contracts::Contracts(std::vector<LoadedContract> contracts, std::vector<UrlMapping> url_mappings,
                      std::vector<CertificateMapping> certificate_mappings, std::vector<Mandate> mandates,
-                     std::vector<AlgorithmException> exceptions)
-    : contracts_(std::move(contracts)), exceptions_(std::move(exceptions)) {
+                     std::vector<AlgorithmException> exceptions, exchange::Routing routing)
+    : contracts_(std::move(contracts)), exceptions_(std::move(exceptions)), routing_(std::move(routing)) {
   for (const auto& contract : contracts_) index(contract);
   for (auto& mapping : url_mappings) url_mappings_[key_of(mapping.tenant, mapping.cpa_id, mapping.source)] = std::move(mapping.destination);
   for (auto& mapping : certificate_mappings) {
@@ -368,23 +368,38 @@ Contracts::Verdict Contracts::authenticate(const LoadedContract& contract, int s
     return {false, "SEC.OIN.NIET_GEAUTORISEERD"};
   }
   if (peer.oin.empty()) return {false, "SEC.OIN.ONTBREEKT"};
-  if (speaks_for(contract, party, peer.oin, now, scope)) return {true, {}};
+  const bool speaks = std::any_of(party.ids.begin(), party.ids.end(), [&](const PartyId& id) {
+    return id.type == names::oin_type && speaks_for(contract.row.tenant, without_suffix(id.value), peer, now, scope);
+  });
+  if (speaks) return {true, {}};
   return {false, "SEC.OIN.GEEN_MANDAAT"};
 }
 
-bool Contracts::speaks_for(const LoadedContract& contract, const PartyInfo& party, std::string_view own_oin, Instant now,
-                           std::string_view scope) const {
+bool Contracts::has_mandate(std::string_view tenant, std::string_view mandator, std::string_view mandatary, Instant now,
+                            std::string_view scope) const {
+  const auto [begin, end] = mandates_.equal_range(key_of(tenant, mandator, mandatary));
+  return std::any_of(begin, end, [&](const auto& entry) {
+    const Mandate& mandate = entry.second;
+    return mandate.active && mandate.valid_from <= now && now <= mandate.valid_to && mandate.direction != "outbound" &&
+           covers(mandate.scope, scope);
+  });
+}
+
+bool Contracts::acts_for(const LoadedContract& contract, const PartyInfo& party, std::string_view own_oin, Instant now,
+                         std::string_view scope) const {
   return std::any_of(party.ids.begin(), party.ids.end(), [&](const PartyId& id) {
     if (id.type != names::oin_type) return false;
     const auto oin = without_suffix(id.value);
-    if (oin == own_oin) return true;
-    const auto [begin, end] = mandates_.equal_range(key_of(contract.row.tenant, oin, own_oin));
-    return std::any_of(begin, end, [&](const auto& entry) {
-      const Mandate& mandate = entry.second;
-      return mandate.active && mandate.valid_from <= now && now <= mandate.valid_to && mandate.direction != "outbound" &&
-             covers(mandate.scope, scope);
-    });
+    return oin == own_oin || has_mandate(contract.row.tenant, oin, own_oin, now, scope);
   });
+}
+
+bool Contracts::speaks_for(std::string_view tenant, std::string_view oin, const security::PeerIdentity& peer, Instant now,
+                           std::string_view scope) const {
+  if (!peer.refusal.empty() || peer.oin.empty()) return false;
+  if (oin == peer.oin || has_mandate(tenant, oin, peer.oin, now, scope)) return true;
+  const auto* table = routing_.table(tenant);
+  return table != nullptr && table->names_intermediary(oin, peer.oin, now);
 }
 
 const AlgorithmException* Contracts::exception(std::string_view tenant, std::string_view partner_oin, std::string_view protocol,
@@ -394,6 +409,24 @@ const AlgorithmException* Contracts::exception(std::string_view tenant, std::str
            now < e.until && e.until <= e.from + algorithm_exception_max;
   });
   return found == exceptions_.end() ? nullptr : &*found;
+}
+
+Result<exchange::NextHop> Contracts::next_hop(const LoadedContract& contract, const PartyInfo& sender, const PartyInfo& receiver,
+                                              std::string_view service, std::string_view action, std::string direct, Instant now) const {
+  const auto to = receiver.oin(), from = sender.oin();
+  const auto* table = routing_.table(contract.row.tenant);
+  const auto* route = table == nullptr ? nullptr
+                                       : table->select({.direction = exchange::Direction::outbound,
+                                                        .contract_id = contract.row.id,
+                                                        .cpa_id = contract.agreement.cpa_id,
+                                                        .to_oin = to,
+                                                        .from_oin = from,
+                                                        .service = service,
+                                                        .action = action,
+                                                        .path = {}},
+                                                       now);
+  if (route != nullptr) return table->resolve(*route, now);
+  return exchange::NextHop{.url = std::move(direct), .server_oin = to, .trusted = true, .through = {}};
 }
 
 Contracts::TimeVerdict Contracts::time_rule(const LoadedContract& contract, Instant timestamp, Instant receipt,

@@ -12,6 +12,7 @@
 
 #include "cpa/agreement.hpp"
 #include "exchange/message.hpp"
+#include "exchange/routing.hpp"
 #include "security/peer.hpp"
 
 namespace schakel::cpa {
@@ -87,7 +88,7 @@ inline constexpr std::chrono::days algorithm_exception_max{366};
 class Contracts {
  public:
   Contracts(std::vector<LoadedContract>, std::vector<UrlMapping>, std::vector<CertificateMapping>, std::vector<Mandate>,
-            std::vector<AlgorithmException> = {});
+            std::vector<AlgorithmException> = {}, exchange::Routing = {});
   Contracts(const Contracts&) = delete;
   Contracts& operator=(const Contracts&) = delete;
 
@@ -117,6 +118,13 @@ class Contracts {
   static Channels signal_channels(const LoadedContract&, int sender_party, std::string_view signal_action);
 
   static Reliability reliability(const Channels&, Instant at);  // CPA-028 defaults
+  // The routing tables of the tenants, of the same moment as the contracts.
+  const exchange::Routing& routing() const { return routing_; }
+  // EB-200, adapter.md 3.4: where a message of ours to `receiver` goes: along the tenant's row for it, else straight to `direct` (the URL
+  // of `url`), to the receiver's own certificate. Errors: "route.none", "routing.loop".
+  Result<exchange::NextHop> next_hop(const LoadedContract&, const PartyInfo& sender, const PartyInfo& receiver, std::string_view service,
+                                     std::string_view action, std::string direct, Instant now) const;
+
   // "request", "response" or "error"; then the URL mapping of the tenant.
   std::string url(const LoadedContract&, const DeliveryChannel& receiver_channel, const PartyInfo& receiver,
                   std::string_view purpose) const;
@@ -130,18 +138,24 @@ class Contracts {
     std::string reason;  // SEC.OIN.NIET_GEAUTORISEERD, SEC.OIN.GEEN_MANDAAT
   };
   Verdict authenticate(const LoadedContract&, int sender_party, const security::PeerIdentity&, Instant now, std::string_view scope) const;
-  // Is `oin` the number of the party, or has it a mandate of the party for this (SEC-064, SEC-085)?
-  bool speaks_for(const LoadedContract&, const PartyInfo&, std::string_view oin, Instant now, std::string_view scope) const;
+  // Is `oin` the number of the party, or has it a mandate of the party for this (SEC-064, SEC-085)? What a signature needs: a route that
+  // names an intermediary is not enough.
+  bool acts_for(const LoadedContract&, const PartyInfo&, std::string_view oin, Instant now, std::string_view scope) const;
 
   // SEC-083: may the partner use this algorithm now? The exception, or null.
   const AlgorithmException* exception(std::string_view tenant, std::string_view partner_oin, std::string_view protocol,
                                       std::string_view algorithm, Instant now) const;
+  // The rule of adapter.md 3.5 for an OIN in a header: it is the TLS identity's own, or a mandate of the tenant covers the scope, or a row
+  // of its routing table names the TLS identity as the intermediary.
+  bool speaks_for(std::string_view tenant, std::string_view oin, const security::PeerIdentity&, Instant now, std::string_view scope) const;
 
   // CPA-056.
   enum class TimeVerdict { valid, before_start, after_end };
   static TimeVerdict time_rule(const LoadedContract&, Instant timestamp, Instant receipt, const Reliability&, bool reliable);
 
  private:
+  bool has_mandate(std::string_view tenant, std::string_view mandator, std::string_view mandatary, Instant now,
+                   std::string_view scope) const;
   using Index = std::unordered_multimap<std::string, const LoadedContract*>;
   void index(const LoadedContract&);
   // The contracts that could carry a message, before state and time: from the narrowest index that Wanted allows.
@@ -158,6 +172,7 @@ class Contracts {
   std::unordered_map<std::string, std::size_t> mapped_tenants_;  // tenants that have certificate mappings
   std::unordered_multimap<std::string, Mandate> mandates_;       // tenant, mandator, mandatary
   std::vector<AlgorithmException> exceptions_;                   // few, if any
+  exchange::Routing routing_;
 };
 
 }  // namespace schakel::cpa

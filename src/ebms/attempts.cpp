@@ -120,7 +120,7 @@ class MessageSender {
     if (message_.not_before && *message_.not_before > now_ && message_.state == State::held) return again_at(*message_.not_before);
     contracts_ = context_.deps.contracts();
     contract_ = contracts_->by_id(message_.tenant, message_.contract_id);
-    if (!contract_) return wait_for_contract();
+    if (!contract_) return wait_for(fail("contract.unknown", "the contract of the message is not loaded"));
     if (contract_->row.state == exchange::ContractState::suspended || context_.is_suspended(message_.tenant)) return hold();
     return attempt();
   }
@@ -145,9 +145,9 @@ class MessageSender {
     return finish();
   }
 
-  Result<std::optional<Attempt>> wait_for_contract() {
-    if (now_ - message_.created_at > unknown_contract_max)
-      return fail_message("contract.unknown", "the contract of the message is not loaded");
+  // What an operator can put right: a contract that is not loaded, a route that leads nowhere.
+  Result<std::optional<Attempt>> wait_for(const Error& missing) {
+    if (now_ - message_.created_at > unknown_contract_max) return fail_message(missing.code, missing.detail);
     return again_at(now_ + unknown_contract_retry);
   }
 
@@ -181,17 +181,23 @@ class MessageSender {
     if (!may_attempt(message_, now_)) return wait_for_the_end();
     SCHAKEL_TRY(const bool blocked, is_ordered(context_, *channels) ? is_blocked(tx_, message_.id) : Result<bool>(false));
     if (blocked) return wait_for_turn();
+    const auto hop = contracts_->next_hop(
+        *contract_, *channels->sender, *channels->receiver, message_.service, message_.action,
+        contracts_->url(*contract_, *channels->receive, *channels->receiver, message_.ref_to_message_id.empty() ? "request" : "response"),
+        now_);
+    if (!hop) return wait_for(hop.error());
     ++message_.attempts;
     message_.state = State::sending;
     message_.state_reason.clear();
     message_.next_attempt_at.reset();
-    const std::string url =
-        contracts_->url(*contract_, *channels->receive, *channels->receiver, message_.ref_to_message_id.empty() ? "request" : "response");
     TrailWriter trail(context_, now_);
-    trail.add(message_.id, "attemptStarted", {}, destination_of(url)).wire_id = message_.message_id;
+    trail.add(message_.id, "attemptStarted", {}, destination_of(hop->url)).wire_id = message_.message_id;
+    // ADP-409
+    if (!hop->trusted && !cpa::is_encrypted(channels->profile))
+      trail.add(message_.id, "warned", "route.untrusted", "clear content goes through an intermediary that is not trusted");
     SCHAKEL_CHECK(trail.write(tx_, message_.tenant));
     SCHAKEL_CHECK(exchange::update_message(tx_, message_));
-    Target target{url, certificate_sha256(*contracts_, *contract_, *channels->sender, channels->send, now_), channels->receiver->oin()};
+    Target target{hop->url, certificate_sha256(*contracts_, *contract_, *channels->sender, channels->send, now_), hop->server_oin};
     Attempt attempt = attempt_of(work_, *contract_, std::move(target), message_.id, message_.wire_content_type);
     SCHAKEL_CHECK(add_body(attempt));
     return std::optional(std::move(attempt));
@@ -456,9 +462,8 @@ Result<std::optional<Attempt>> prepare_signal(const Context& context, sql::Trans
   }
   const int addressee = addressee_of(*contract, *signal);
   const cpa::PartyInfo& own = contract->agreement.parties[static_cast<std::size_t>(1 - addressee)];
-  Target target{signal_url(*contracts, *contract, addressee, signal->action),
-                certificate_sha256(*contracts, *contract, own, own.signal_channel(signal->action), now),
-                contract->agreement.parties[static_cast<std::size_t>(addressee)].oin()};
+  const auto hop = signal_hop(*contracts, *contract, addressee, signal->action, now);
+  Target target{hop.url, certificate_sha256(*contracts, *contract, own, own.signal_channel(signal->action), now), hop.server_oin};
   Attempt attempt = attempt_of(work, *contract, std::move(target), signal->id, "text/xml; charset=UTF-8");
   attempt.body = multipart_body({}, {}, std::move(signal->root), {}, {});
   attempt.body_bytes = body_bytes(attempt.body);

@@ -142,14 +142,17 @@ std::string own_host(const cpa::LoadedContract& contract) {
   return "schakel.invalid";
 }
 
-std::string signal_url(const cpa::Contracts& contracts, const cpa::LoadedContract& contract, int addressee, std::string_view action) {
+exchange::NextHop signal_hop(const cpa::Contracts& contracts, const cpa::LoadedContract& contract, int addressee, std::string_view action,
+                             Instant now) {
   const cpa::PartyInfo& party = contract.agreement.parties[static_cast<std::size_t>(addressee)];
+  const cpa::PartyInfo& own = contract.agreement.parties[static_cast<std::size_t>(1 - addressee)];
   const cpa::DeliveryChannel* channel = party.signal_channel(action);
-  if (!channel) return {};
   const std::string_view purpose = action == "MessageError"                        ? "error"
                                    : action == "Ping" || action == "StatusRequest" ? "request"
                                                                                    : "response";
-  return contracts.url(contract, *channel, party, purpose);
+  std::string direct = channel ? contracts.url(contract, *channel, party, purpose) : std::string();
+  auto hop = contracts.next_hop(contract, own, party, uri::signal_service, action, std::move(direct), now);
+  return hop ? std::move(*hop) : exchange::NextHop{};
 }
 
 bool is_synchronous(const cpa::DeliveryChannel* channel) {
@@ -234,7 +237,7 @@ Result<> add_signal_work(sql::Transaction& tx, const Context& context, const cpa
   work.tenant = signal.tenant;
   work.kind = kind;
   work.subject = signal.id;
-  work.destination = destination_of(signal_url(contracts, contract, addressee, signal.action));
+  work.destination = destination_of(signal_hop(contracts, contract, addressee, signal.action, now).url);
   work.due = now;
   return exchange::add_work(tx, work);
 }

@@ -58,8 +58,9 @@ std::string destination_of(std::string_view url);
 std::string_view host_of(std::string_view url);
 // EB-067: the host of our own endpoint.
 std::string own_host(const cpa::LoadedContract&);
-// cpa.md 3.4: the address of a signal to the partner, after URL mapping.
-std::string signal_url(const cpa::Contracts&, const cpa::LoadedContract&, int addressee, std::string_view action);
+// cpa.md 3.4, adapter.md 3.4: where a signal to the partner goes, after URL mapping and routing. No URL when a route leads nowhere: an
+// attempt that reaches nobody.
+exchange::NextHop signal_hop(const cpa::Contracts&, const cpa::LoadedContract&, int addressee, std::string_view action, Instant);
 // cpa.md V28: every mode but none is served as mshSignalsOnly.
 bool is_synchronous(const cpa::DeliveryChannel*);
 bool needs_signature(cpa::Profile);

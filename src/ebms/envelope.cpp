@@ -299,6 +299,27 @@ Result<Envelope> parse_envelope(BytesView root, const std::optional<std::string>
   return out;
 }
 
+Result<MessageHeader> read_message_header(BytesView root, const std::optional<std::string>& charset) {
+  std::string_view ignored;
+  SCHAKEL_TRY(const xml::Document document, parse_document(root, charset, ignored));
+  if (!document.root().is(uri::soap, "Envelope")) return schema("the root element is not soap:Envelope");
+  const auto headers = document.root().children(uri::soap, "Header");
+  if (headers.size() != 1) return schema("there is not one soap:Header");
+  const auto message_headers = headers.front().children(uri::eb, "MessageHeader");
+  if (message_headers.size() != 1) return schema("there is not one MessageHeader");
+  // What stands twice could be read otherwise by the one that it is for.
+  for (const std::string_view name : {"From", "To", "CPAId", "Service", "Action", "MessageData"})
+    if (message_headers.front().children(uri::eb, name).size() != 1) return schema("there is not one " + std::string(name));
+  auto header = read_header(message_headers.front());
+  SCHAKEL_CHECK(check_texts(header));
+  for (const auto* party : {&header.from, &header.to})
+    for (const auto& id : party->ids) SCHAKEL_CHECK(check_text("PartyId", id.value, true));
+  SCHAKEL_CHECK(check_text("From/Role", header.from.role, true));
+  SCHAKEL_CHECK(check_text("To/Role", header.to.role, true));
+  if (header.message_id.empty() || header.cpa_id.empty()) return schema("MessageId or CPAId is empty");
+  return header;
+}
+
 Result<Bytes> header_hash(const Envelope& envelope) {
   SCHAKEL_TRY(const Bytes canonical, xml::canonicalise(envelope.message_header));
   return sha256(canonical);

@@ -138,6 +138,10 @@ struct Envelope {
 // refusal that belongs in the audit log ("SEC.XML.DTD", "SEC.XML.LIMIET", "SEC.XML.ID"; security.md section 4).
 Result<Envelope> parse_envelope(BytesView root, const std::optional<std::string>& charset, std::string_view* audit_reason = nullptr);
 
+// Only the MessageHeader, for who passes the message on and judges nothing else (EB-201): charset, well-formedness, limits, one soap:Header
+// with one MessageHeader, text limits. Everything else is the end party's to judge. Errors as above.
+Result<MessageHeader> read_message_header(BytesView root, const std::optional<std::string>& charset);
+
 // SHA-256 of the exclusive C14N of MessageHeader (EB-110).
 Result<Bytes> header_hash(const Envelope&);
 

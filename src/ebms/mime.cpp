@@ -364,6 +364,7 @@ struct MimeReader::State {
   std::size_t total = 0;
   std::size_t part_count = 0;
   bool root_seen = false;
+  bool root_complete = false;
   bool preamble_cut = false;  // octets before the window were dropped: its begin is no line start
   std::string window;
   std::string decoded;
@@ -567,7 +568,10 @@ struct MimeReader::State {
 
   Result<> end_part() {
     if (current.decoder.coding() != TransferDecoder::Coding::identity) SCHAKEL_CHECK(current.decoder.finish());
-    if (current.is_root) return {};
+    if (current.is_root) {
+      root_complete = true;
+      return {};
+    }
     Part& part = current.part;
     if (!part.blob.empty()) {
       if (!part.octets.empty()) sink.append(part.blob, current.chunks++, std::move(part.octets));
@@ -624,6 +628,10 @@ Result<ReceivedRequest> MimeReader::finish() {
   if (s.place != State::Place::epilogue && s.place != State::Place::plain) return bad_mime("the closing delimiter is missing");
   if (!s.root_seen) return bad_mime(s.start ? "start names no part" : "there is no root part");
   return std::move(s.request);
+}
+
+const ReceivedRequest* MimeReader::root() const {
+  return state_->root_complete ? &state_->request : nullptr;
 }
 
 const std::vector<std::string>& MimeReader::blobs() const {

@@ -275,8 +275,12 @@ class Receiver {
     SCHAKEL_TRY(const auto messages, exchange::find_inbound(tx_, e_.contract->row.tenant, wanted));
     const exchange::Party requester = message_party(e_.sender(), {});
     for (const Message& message : messages) {
-      const bool own = message.cpa_id == e_.contract->agreement.cpa_id && message.from.party_id == requester.party_id &&
-                       message.from.party_id_type == requester.party_id_type;
+      const auto is_requester = [&](const exchange::Party& party) {
+        return party.party_id == requester.party_id && party.party_id_type == requester.party_id_type;
+      };
+      // What passed through here had no contract of ours: then either end party may ask.
+      const bool passed = message.state == State::forwarded && (is_requester(message.from) || is_requester(message.to));
+      const bool own = passed || (message.cpa_id == e_.contract->agreement.cpa_id && is_requester(message.from));
       if (!own) {
         if (status.message_status == "NotRecognized") status.message_status = "UnAuthorized";
         continue;

@@ -290,7 +290,7 @@ class Judgement {
 
   bool names_party(const security::Certificate& certificate) const {
     const std::string& oin = certificate->oin.oin;
-    return !oin.empty() && signatory_.contracts.speaks_for(signatory_.contract, signatory_.party, oin, now_, signatory_.scope);
+    return !oin.empty() && signatory_.contracts.acts_for(signatory_.contract, signatory_.party, oin, now_, signatory_.scope);
   }
 
   bool try_all(const std::vector<security::Certificate>& candidates) {

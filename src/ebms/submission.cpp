@@ -366,9 +366,11 @@ class Submission {
       return inserted.error();
     }
     if (numbered_) SCHAKEL_CHECK(add_ordered(tx_, *numbered_, message.id));
-    const std::string url =
-        contracts_->url(*contract_, *channels_->receive, *channels_->receiver, message.ref_to_message_id.empty() ? "request" : "response");
-    SCHAKEL_CHECK(add_work("ebms.send", message, destination_of(url), message.not_before.value_or(now_)));
+    SCHAKEL_TRY(const auto hop, contracts_->next_hop(*contract_, *channels_->sender, *channels_->receiver, message.service, message.action,
+                                                     contracts_->url(*contract_, *channels_->receive, *channels_->receiver,
+                                                                     message.ref_to_message_id.empty() ? "request" : "response"),
+                                                     now_));
+    SCHAKEL_CHECK(add_work("ebms.send", message, destination_of(hop.url), message.not_before.value_or(now_)));
     if (message.expires_at) SCHAKEL_CHECK(add_work("message.expire", message, {}, *message.expires_at));
     TrailWriter trail(context_, now_);
     trail.add(message.id, "submitted").wire_id = message.message_id;

@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <charconv>
 #include <mutex>
 #include <unordered_map>
 
@@ -72,6 +73,10 @@ bool carries_body(const ClientRequest& request) {
   return request.stream || !request.body.empty() || request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
 }
 
+bool is_chunked(const ClientRequest& request) {
+  return request.stream && !request.stream_bytes;
+}
+
 bool is_own_field(std::string_view name) {
   for (const std::string_view own : {"Host", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Expect", "Upgrade", "TE"})
     if (equals_ignoring_case(name, own)) return true;
@@ -94,8 +99,10 @@ Result<std::string> request_head(const ClientRequest& request, const Url& url, b
     if (!is_token(name) || !is_field_value(value)) return before("transport.invalid", "The header " + for_log(name) + " is not valid.");
     head.append(name).append(": ").append(value).append("\r\n");
   }
-  if (carries_body(request))
-    head.append("Content-Length: ").append(std::to_string(request.stream ? request.stream_bytes : request.body.size())).append("\r\n");
+  if (is_chunked(request))
+    head.append("Transfer-Encoding: chunked\r\n");
+  else if (carries_body(request))
+    head.append("Content-Length: ").append(std::to_string(request.stream ? *request.stream_bytes : request.body.size())).append("\r\n");
   head.append("\r\n");
   return head;
 }
@@ -103,6 +110,13 @@ Result<std::string> request_head(const ClientRequest& request, const Url& url, b
 Error write_error(Io outcome) {
   if (outcome == Io::timeout) return before("transport.timeout", "The other side did not take the request in time.");
   return before("transport.closed", "The connection broke while the request was sent.");
+}
+
+// What stands before the octets of a chunk: the end of the one before it, and the size (RFC 9112 7.1).
+std::string chunk_size_line(std::size_t count, bool first) {
+  std::array<char, 16> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), count, 16).ptr;
+  return (first ? "" : "\r\n") + std::string(digits.data(), end) + "\r\n";
 }
 
 // Everything of the request, or the error with location "before".
@@ -120,12 +134,17 @@ Awaitable<Result<>> write_request(Stream& stream, const ClientRequest& request, 
     auto count = co_await source->read(buffer);
     if (!count) co_return Error(count.error().code, count.error().detail, "before");
     if (*count == 0) break;
+    const auto frame = is_chunked(request) ? chunk_size_line(*count, sent == 0) : std::string();
     sent += *count;
-    if (sent > request.stream_bytes) break;
-    const Io outcome = co_await stream.write(BytesView(buffer.data(), *count), {}, request.response_timeout);
+    if (request.stream_bytes && sent > *request.stream_bytes) break;
+    const Io outcome = co_await stream.write(frame, BytesView(buffer.data(), *count), request.response_timeout);
     if (outcome != Io::ok) co_return write_error(outcome);
   }
-  if (sent != request.stream_bytes) co_return before("transport.invalid", "The body does not have the length that was announced.");
+  if (request.stream_bytes && sent != *request.stream_bytes)
+    co_return before("transport.invalid", "The body does not have the length that was announced.");
+  if (!is_chunked(request)) co_return Result<>();
+  const Io ended = co_await stream.write(sent == 0 ? "0\r\n\r\n" : "\r\n0\r\n\r\n", {}, request.response_timeout);
+  if (ended != Io::ok) co_return write_error(ended);
   co_return Result<>();
 }
 

@@ -27,11 +27,11 @@ struct ClientRequest {
   Headers headers{};
   std::string body{};                                     // when `stream` is empty
   std::function<std::unique_ptr<BodyReader>()> stream{};  // made anew for each connection attempt
-  std::uint64_t stream_bytes = 0;
-  std::shared_ptr<security::TlsClient> tls{};          // identity, anchors and checks; required for https
-  std::string expected_oin{};                          // SEC-016; empty: any
-  std::chrono::milliseconds connect_timeout{30'000};   // name, connection and TLS handshake together
-  std::chrono::milliseconds response_timeout{30'000};  // from the last octet of the request to the last of the answer
+  std::optional<std::uint64_t> stream_bytes{};            // its length; empty: not known, and sent with chunked coding
+  std::shared_ptr<security::TlsClient> tls{};             // identity, anchors and checks; required for https
+  std::string expected_oin{};                             // SEC-016; empty: any
+  std::chrono::milliseconds connect_timeout{30'000};      // name, connection and TLS handshake together
+  std::chrono::milliseconds response_timeout{30'000};     // from the last octet of the request to the last of the answer
   std::size_t response_bytes_max = 1024 * 1024;
   bool cut_response = false;                    // a longer answer is cut at response_bytes_max instead of "transport.tooLarge"
   bool guard_address = false;                   // ADP-108: refuse private and special addresses after resolution

@@ -82,6 +82,10 @@ Awaitable<> when_all(std::vector<Awaitable<>> tasks) {
   co_await asio::co_spawn(strand, wait(all_done, running), asio::use_awaitable);
 }
 
+Awaitable<Result<std::size_t>> ReaderOnExecutor::read(std::span<char> buffer) {
+  co_return co_await asio::co_spawn(home_, source_.read(buffer), asio::use_awaitable);
+}
+
 struct Wakeup::State {
   explicit State(asio::any_io_executor executor) : strand(asio::make_strand(std::move(executor))), timer(strand) {}
   asio::strand<asio::any_io_executor> strand;

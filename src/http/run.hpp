@@ -6,6 +6,7 @@
 
 #include "base/time.hpp"
 #include "http/asio.hpp"
+#include "http/message.hpp"
 
 namespace schakel::http {
 
@@ -39,6 +40,17 @@ Awaitable<> sleep(Duration);
 
 // Runs all of them at the same time on the caller's executor; goes on when the last has ended. An exception ends the program.
 Awaitable<> when_all(std::vector<Awaitable<>>);
+
+// A body for readers on other executors: a connection is used on its own strand only, so each read runs there. The source outlives it.
+class ReaderOnExecutor final : public BodyReader {
+ public:
+  ReaderOnExecutor(asio::any_io_executor home, BodyReader& source) : home_(std::move(home)), source_(source) {}
+  Awaitable<Result<std::size_t>> read(std::span<char> buffer) override;
+
+ private:
+  asio::any_io_executor home_;
+  BodyReader& source_;
+};
 
 // Wakes one waiting coroutine: the pump of a scheduler waits for "something is due or half a second went by". A notice that comes while
 // nobody waits is kept, several are one. `notify` is safe from every thread.

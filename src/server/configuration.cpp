@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "api/routing_json.hpp"
 #include "exchange/commit.hpp"
 
 namespace schakel::server {
@@ -136,6 +137,19 @@ Result<std::vector<cpa::AlgorithmException>> algorithm_exceptions(sql::Transacti
   return exceptions;
 }
 
+// ADP-413: the table of each tenant that has one.
+Result<exchange::Routing> routing(sql::Transaction& transaction, const Configuration& configuration, Log& log) {
+  SCHAKEL_TRY(const auto documents, exchange::all_documents(transaction, exchange::routes_document));
+  exchange::Routing tables;
+  for (const auto& document : documents) {
+    const auto* tenant = configuration.tenant(document.tenant);
+    auto routes = api::stored_routes(document.body);
+    if (!routes) log.error("configuration.unreadable", {{"kind", document.kind}, {"id", document.id}, {"detail", routes.error().detail}});
+    if (tenant && routes) tables.add(tenant->slug, {tenant->environment, exchange::RoutingTable(std::move(*routes))});
+  }
+  return tables;
+}
+
 }  // namespace
 
 const Tenant* Configuration::tenant(std::string_view slug) const {
@@ -173,8 +187,9 @@ Result<std::shared_ptr<const Configuration>> Configuration::load(sql::Transactio
   SCHAKEL_TRY(auto certificates, certificate_mappings(transaction, log));
   SCHAKEL_TRY(auto register_, mandates(transaction, log));
   SCHAKEL_TRY(auto exceptions, algorithm_exceptions(transaction, log));
+  SCHAKEL_TRY(auto tables, routing(transaction, *configuration, log));
   configuration->contracts = std::make_shared<const cpa::Contracts>(std::move(contracts), std::move(urls), std::move(certificates),
-                                                                    std::move(register_), std::move(exceptions));
+                                                                    std::move(register_), std::move(exceptions), std::move(tables));
   return std::shared_ptr<const Configuration>(std::move(configuration));
 }
 

@@ -14,19 +14,12 @@ bool is_valid(const security::Certificate& certificate, Instant now) {
 
 std::shared_ptr<const security::KeyPair> MessageKeys::signing_key(std::string_view tenant, BytesView certificate_der, Instant now) const {
   const auto current = identities_();
-  const auto* own = current ? current->certificate(tenant, sha256_hex(certificate_der)) : nullptr;
-  if (!own || !own->problem.empty() || !own->configured.serves("signing") || !is_valid(own->key_pair->certificate(), now)) return nullptr;
-  return own->key_pair;
+  return current ? current->signing_key(tenant, sha256_hex(certificate_der), now) : nullptr;
 }
 
 std::vector<std::shared_ptr<const security::KeyPair>> MessageKeys::decryption_keys(std::string_view tenant, Instant now) const {
-  std::vector<std::shared_ptr<const security::KeyPair>> keys;
   const auto current = identities_();
-  if (!current) return keys;
-  for (const auto& own : current->certificates())
-    if (own.tenant == tenant && own.problem.empty() && own.configured.serves("encryption") && is_valid(own.key_pair->certificate(), now))
-      keys.push_back(own.key_pair);
-  return keys;
+  return current ? current->decryption_keys(tenant, now) : std::vector<std::shared_ptr<const security::KeyPair>>();
 }
 
 bool MessageKeys::trusts(std::string_view environment) const {

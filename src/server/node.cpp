@@ -15,6 +15,7 @@
 #include "cpa/validate.hpp"
 #include "ebms/endpoint.hpp"
 #include "ebms/msh.hpp"
+#include "ebms/relay.hpp"
 #include "ebms/sender.hpp"
 #include "exchange/commit.hpp"
 #include "http/address.hpp"
@@ -35,6 +36,7 @@
 #include "server/observation.hpp"
 #include "server/offloaded_clients.hpp"
 #include "server/own_certificates.hpp"
+#include "server/own_listeners.hpp"
 #include "server/waking_database.hpp"
 #include "server/webhook_calls.hpp"
 #include "server/work_loop.hpp"
@@ -72,6 +74,7 @@ struct Node::Parts {
   std::vector<config::Effective> effective;
   Environment environment;
   std::atomic<bool> migrated{false}, draining{false}, stopped{false};
+  const std::vector<std::string> own_addresses = local_addresses();
   ClockWatch clock_watch;
   security::Pkcs11Module tokens;  // outlived by the keys in it
 
@@ -94,6 +97,7 @@ struct Node::Parts {
   std::unique_ptr<ebms::Msh> msh;
   std::unique_ptr<ebms::Sender> sender;
   std::unique_ptr<ebms::Endpoint> endpoint;
+  std::unique_ptr<ebms::Relay> relay;
   std::unique_ptr<api::Webhooks> webhooks;
   std::unique_ptr<WebhookCalls> webhook_calls;
   std::unique_ptr<api::Jobs> jobs;
@@ -214,6 +218,51 @@ struct Node::Parts {
                                                 [this](const http::Request& request, std::string_view reason) {
                                                   audit->record(slug_of(request.sni), audit_record(request, "authorisation", reason));
                                                 });
+    make_relay(options.limits);
+  }
+
+  void make_relay(const ebms::MimeLimits& limits) {
+    relay = std::make_unique<ebms::Relay>(
+        *endpoint,
+        ebms::Relay::Dependencies{
+            .database = *database,
+            .client = *client,
+            .random = environment.random,
+            .clock = clock(),
+            .log = log(),
+            .metrics = environment.metrics,
+            .contracts = [this] { return configuration->current()->contracts; },
+            .tenant_of_host = [this](std::string_view host) { return slug_of(host); },
+            .identities = [this](const std::string& tenant, const std::string&,
+                                 const std::string& sha256) { return current_identities()->client(tenant, sha256); },
+            .is_own_listener = [this](const std::string& url) { return is_own_listener(url); },
+            .is_own_certificate = [this](const std::string& sha256) { return is_own_certificate(sha256); },
+            .audit = [this](const std::string& slug, const http::Request& request,
+                            std::string_view reason) { audit->record(slug, audit_record(request, "authorisation", reason)); }},
+        ebms::Relay::Options{.limits = limits,
+                             .connect_timeout = milliseconds(settings.http_client.connect_timeout),
+                             .response_timeout = milliseconds(settings.http_client.read_timeout),
+                             .keep_hash = settings.transparent.keep == "hash",
+                             .node = settings.node.name});
+  }
+
+  // ADP-412 at run time.
+  bool is_own_listener(const std::string& url) const {
+    std::vector<OwnListener> own;
+    for (const auto& [name, configured] : settings.listeners) {
+      if (!configured.enabled) continue;
+      own.push_back({configured.address, configured.port, configured.hosts});
+      if (name != "external") continue;
+      for (const auto& one : configuration->current()->tenants)
+        own.back().names.insert(own.back().names.end(), one.hosts.begin(), one.hosts.end());
+    }
+    return leads_to_listener(url, own, own_addresses);
+  }
+  bool is_own_certificate(const std::string& sha256) const {
+    const auto current = current_identities();
+    return std::ranges::any_of(current->certificates(), [&](const Identities::Loaded& loaded) {
+      return loaded.key_pair && loaded.key_pair->certificate()->sha256 == sha256;
+    });
   }
 
   // The tenant whose TLS server name was asked for; empty: nobody's, so the installation's.
@@ -439,7 +488,7 @@ struct Node::Parts {
   }
 
   http::Awaitable<http::Response> external(http::Request& request) {
-    if (request.path == settings.ebms.path) co_return co_await endpoint->handle(request);
+    if (request.path == settings.ebms.path) co_return co_await relay->handle(request);
     http::Response response;
     response.status = 404;
     co_return response;

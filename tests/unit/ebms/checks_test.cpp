@@ -619,6 +619,10 @@ TEST_F(Receiver, tells_a_status_requester_what_it_may_know) {  // EB-182
   other.agreement.cpa_id = "another";
   contract = other;
   node->load(other);
+  EXPECT_EQ(ask(id).message_status, "Forwarded") << "what passed through had no contract of ours: its sender may ask under this one";
+  auto ours = node->inbound().at(0);
+  ours.state = State::processed;
+  ASSERT_TRUE(node->in_unit([&](sql::Transaction& tx) { return exchange::update_message(tx, ours); }));
   EXPECT_EQ(ask(id).message_status, "UnAuthorized");
   EXPECT_FALSE(ask(id).timestamp);
 }

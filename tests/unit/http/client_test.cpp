@@ -258,6 +258,22 @@ TEST_F(ClientTest, a_body_is_streamed_with_its_length) {
   EXPECT_EQ(failure_of(request), "transport.invalid before");
 }
 
+// RFC 9112 7.1: what has no known length goes in chunks, as many as it is read in, and none at all
+TEST_F(ClientTest, a_body_of_unknown_length_is_sent_in_chunks) {
+  const auto port = serve([](Request& request) -> Awaitable<Response> {
+    auto body = co_await read_all(*request.body, 10 << 20);
+    if (!body) co_return text(400, body.error().code);
+    co_return text(200,
+                   std::string(request.content_length ? "sized " : "chunked ") + std::to_string(body->size()) + " " + sha256_hex(*body));
+  });
+  ClientRequest request{.url = at(port)};
+  for (const std::size_t size : {0U, 1U, 65'536U, 300'001U}) {
+    const std::string octets(size, 'x');
+    request.stream = [&] { return std::make_unique<StringReader>(octets); };
+    EXPECT_EQ(send(request)->body, "chunked " + std::to_string(size) + " " + sha256_hex(octets));
+  }
+}
+
 class FailingReader final : public BodyReader {
  public:
   Awaitable<Result<std::size_t>> read(std::span<char>) override { co_return fail("storage.unavailable", "gone"); }

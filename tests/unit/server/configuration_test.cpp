@@ -140,6 +140,22 @@ TEST_P(ConfigurationTest, AUrlMappingReplacesTheAddressOfTheContract) {
   EXPECT_EQ(configuration->contracts->url(contract, *partner.channel("Register_Action"), partner, "request"), "https://elders.test/ebms");
 }
 
+// ADP-413: the table comes with the contracts, one for each tenant; one that cannot be read takes nothing else down
+TEST_P(ConfigurationTest, HoldsTheRoutingTables) {
+  ASSERT_TRUE(put(tenant("stad", "00000099000000010000")));
+  add_document("routes", "current",
+               R"({"actor":"x","routes":[{"id":"r","direction":"outbound","match":{"toOin":"00000099000000020000"},)"
+               R"("target":{"kind":"intermediary","oin":"00000099000000220000","url":"https://b.test/ebms"}}]})");
+  const auto configuration = load();
+  const auto* table = configuration->contracts->routing().table("stad");
+  ASSERT_NE(table, nullptr);
+  EXPECT_TRUE(table->names_intermediary("00000099000000020000", "00000099000000220000", t0));
+  EXPECT_EQ(configuration->contracts->routing().all().at("stad").environment, "test");
+  EXPECT_FALSE(configuration->contracts->routing().has_transparent());
+  add_document("routes", "current", R"({"routes":[{"id":"r"}]})");
+  EXPECT_EQ(load()->contracts->routing().table("stad"), nullptr);
+}
+
 // CPA-050
 TEST_P(ConfigurationTest, IsReadAgainOnlyWhenItChanged) {
   ASSERT_TRUE(put(tenant("stad", "00000099000000010000")));
