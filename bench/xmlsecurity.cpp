@@ -83,11 +83,6 @@ std::string transforms(bool enveloped) {
          "</ds:Transforms>";
 }
 
-struct Message {
-  std::string text;
-  std::vector<Bytes> payloads;  // cid: references
-};
-
 // The envelope and two payloads are digested and signed.
 std::string signature_of(const xml::Document& document, const std::vector<Bytes>& payloads, const Keys& keys) {
   SignatureToMake make{.references = {}, .key_info = x509_key_info(keys.certificate)};
@@ -146,25 +141,23 @@ class Nowhere final : public xml::Sink {
 
 // --- encryption --------------------------------------------------------------------------------------------------------------------------
 
-Bytes raw_wrap(EVP_PKEY* key, BytesView content_key) {
+using Transport = int (*)(EVP_PKEY_CTX*, unsigned char*, std::size_t*, const unsigned char*, std::size_t);
+
+// RSA-OAEP one way or the other.
+Bytes raw_transport(EVP_PKEY* key, int (*begin)(EVP_PKEY_CTX*), Transport run, BytesView in) {
   const security::KeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr));
   Bytes out(256, '\0');
   std::size_t size = out.size();
-  expect(EVP_PKEY_encrypt_init(context.get()) == 1 && EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_OAEP_PADDING) == 1 &&
-             EVP_PKEY_encrypt(context.get(), reinterpret_cast<unsigned char*>(out.data()), &size, security::octets(content_key),
-                              content_key.size()) == 1,
-         "raw wrap");
+  expect(begin(context.get()) == 1 && EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_OAEP_PADDING) == 1 &&
+             run(context.get(), reinterpret_cast<unsigned char*>(out.data()), &size, security::octets(in), in.size()) == 1,
+         "raw key transport");
   return out;
 }
-
+Bytes raw_wrap(EVP_PKEY* key, BytesView content_key) {
+  return raw_transport(key, EVP_PKEY_encrypt_init, EVP_PKEY_encrypt, content_key);
+}
 void raw_unwrap(EVP_PKEY* key, BytesView wrapped) {
-  const security::KeyContextPtr context(EVP_PKEY_CTX_new_from_pkey(nullptr, key, nullptr));
-  Bytes out(256, '\0');
-  std::size_t size = out.size();
-  expect(EVP_PKEY_decrypt_init(context.get()) == 1 && EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_OAEP_PADDING) == 1 &&
-             EVP_PKEY_decrypt(context.get(), reinterpret_cast<unsigned char*>(out.data()), &size, security::octets(wrapped),
-                              wrapped.size()) == 1,
-         "raw unwrap");
+  static_cast<void>(raw_transport(key, EVP_PKEY_decrypt_init, EVP_PKEY_decrypt, wrapped));
 }
 
 // AES-GCM runs at the same speed both ways.
