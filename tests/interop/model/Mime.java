@@ -2,10 +2,12 @@ import java.io.ByteArrayOutputStream;
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.UUID;
 import java.util.regex.Pattern;
 
 /** multipart/related as ebms-core writes and reads it (EB-236, EB-237). */
@@ -25,7 +27,7 @@ final class Mime {
 
   static Body write(String messageId, byte[] root, List<Part> parts) {
     if (parts.isEmpty()) return new Body("text/xml; charset=UTF-8", root);
-    var boundary = "-=" + java.util.UUID.randomUUID() + "=-";
+    var boundary = "-=" + UUID.randomUUID() + "=-";
     var out = new ByteArrayOutputStream();
     put(out, "--" + boundary + "\r\nContent-Type: text/xml; charset=UTF-8\r\nContent-ID: <" + messageId + ">\r\n\r\n", root);
     for (var part : parts) {
@@ -68,7 +70,7 @@ final class Mime {
       int colon = line.indexOf(':');
       if (colon > 0) headers.put(line.substring(0, colon).toLowerCase(Locale.ROOT), line.substring(colon + 1).strip());
     }
-    var octets = java.util.Arrays.copyOfRange(body, content, end);
+    var octets = Arrays.copyOfRange(body, content, end);
     if ("base64".equalsIgnoreCase(headers.get("content-transfer-encoding"))) octets = Base64.getMimeDecoder().decode(octets);
     var id = headers.get("content-id");
     var disposition = DISPOSITION.matcher(headers.getOrDefault("content-disposition", ""));

@@ -20,12 +20,15 @@ import java.util.Base64;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.NoSuchElementException;
 import java.util.Properties;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.Executors;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
@@ -153,7 +156,7 @@ public final class Model {
         var out = route(exchange.getRequestMethod(), path, query(exchange.getRequestURI().getRawQuery()), new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8));
         if (out == null) answer(exchange, 204, null, null);
         else answer(exchange, 200, out instanceof String ? "text/plain" : "application/json", (out instanceof String text ? text : Json.write(out)).getBytes(StandardCharsets.UTF_8));
-      } catch (java.util.NoSuchElementException unknown) {
+      } catch (NoSuchElementException unknown) {
         answer(exchange, 404, "text/plain", String.valueOf(unknown.getMessage()).getBytes(StandardCharsets.UTF_8));
       } catch (IllegalArgumentException | ClassCastException bad) {
         answer(exchange, 400, "text/plain", String.valueOf(bad.getMessage()).getBytes(StandardCharsets.UTF_8));
@@ -196,7 +199,7 @@ public final class Model {
       case "ebms":
         return messaging(method, path.subList(1, path.size()), query, body);
       default:
-        throw new java.util.NoSuchElementException("no such resource");
+        throw new NoSuchElementException("no such resource");
     }
   }
 
@@ -210,11 +213,11 @@ public final class Model {
     if (path.get(1).equals("unprocessed"))
       return chosen(query).filter(message -> !message.sent && message.state.equals("RECEIVED")).map(message -> message.id).toList();
     var message = store.message(path.get(1));
-    if (message == null) throw new java.util.NoSuchElementException("No message found with messageId " + path.get(1));
+    if (message == null) throw new NoSuchElementException("No message found with messageId " + path.get(1));
     if (path.size() == 3 && path.get(2).equals("status")) {
       var status = msh.remoteStatus(message.id);
       if (status == null) throw new IllegalStateException("No response received!");
-      return Map.of("status", status.equals("NotRecognized") ? "NOT_RECOGNIZED" : status.toUpperCase(java.util.Locale.ROOT));
+      return Map.of("status", status.equals("NotRecognized") ? "NOT_RECOGNIZED" : status.toUpperCase(Locale.ROOT));
     }
     if (method.equals("PATCH")) {
       process(message);
@@ -230,7 +233,7 @@ public final class Model {
     store.save(message);
   }
 
-  private java.util.stream.Stream<Store.Message> chosen(Map<String, List<String>> query) {
+  private Stream<Store.Message> chosen(Map<String, List<String>> query) {
     var cpa = query.get("cpaId");
     var id = query.get("messageId");
     return store.messages().stream().filter(message -> (cpa == null || cpa.contains(message.cpa)) && (id == null || id.contains(message.id))).sorted(Comparator.comparingLong(message -> message.sequence));
@@ -239,7 +242,7 @@ public final class Model {
   private Object events(String method, List<String> path, Map<String, List<String>> query) {
     if (method.equals("PATCH")) {
       var message = store.message(path.get(1));
-      if (message == null) throw new java.util.NoSuchElementException("No event found for messageId " + path.get(1));
+      if (message == null) throw new NoSuchElementException("No event found for messageId " + path.get(1));
       process(message);
       message.events.clear();
       store.save(message);

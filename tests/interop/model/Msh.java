@@ -1,3 +1,5 @@
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -12,11 +14,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLParameters;
 import javax.xml.transform.dom.DOMSource;
@@ -72,7 +76,7 @@ final class Msh {
       if (agreement == null) return fault("CPA " + header.cpa() + " not found!");
       var from = agreement.party(header.from());
       if (from == null || !mayUse(agreement, from, header, peer)) return fault("Invalid SSL Client Certificate!");
-      if (header.isSignal()) return signal(agreement, from, header, parts.get(0).content(), null);
+      if (header.isSignal()) return signal(agreement, from, header, null);
       return business(agreement, from, header, envelope, parts);
     } catch (Exception bad) {
       System.err.println("refused: " + bad);
@@ -182,7 +186,7 @@ final class Msh {
   // --- signals ------------------------------------------------------------------------------------------------------------------------
 
   /** @param inResponseTo the message on whose connection the signal came; null when it came by a POST of its own. */
-  private synchronized Reply signal(Agreement agreement, Element from, Envelope.Header header, byte[] octets, Store.Message inResponseTo) {
+  private synchronized Reply signal(Agreement agreement, Element from, Envelope.Header header, Store.Message inResponseTo) {
     boolean sync = header.block("SyncReply") != null;
     var address = new Envelope.Address(agreement, from, header.fromRole(), agreement.other(from), header.toRole(), header.conversation(), header.service(), null, header.action());
     switch (header.action()) {
@@ -228,7 +232,7 @@ final class Msh {
     try {
       var sent = references(Xml.child(Xml.parse(message.root).getDocumentElement(), Xml.SOAP, "Header"));
       return Protection.sameReferences(sent, Xml.children(block, Xml.DS, "Reference")) || ignored(header, "its References are not those that were sent");
-    } catch (SAXException | java.io.IOException impossible) {
+    } catch (SAXException | IOException impossible) {
       throw new IllegalStateException(impossible);
     }
   }
@@ -272,7 +276,7 @@ final class Msh {
     message.cpa = agreement.id;
     message.from = (String) properties.get("fromPartyId");
     message.to = Agreement.ids(to).iterator().next().toString();
-    message.conversation = properties.get("conversationId") == null ? java.util.UUID.randomUUID().toString() : (String) properties.get("conversationId");
+    message.conversation = properties.get("conversationId") == null ? UUID.randomUUID().toString() : (String) properties.get("conversationId");
     message.refTo = (String) properties.get("refToMessageId");
     message.parts = parts;
     message.reliable = binding.channel().reliable();
@@ -338,7 +342,7 @@ final class Msh {
     boolean good = status >= 200 && status < 300, empty = response == null || response.body().length == 0;
     if (good && !empty && message.sync) {
       var header = Envelope.Header.of(valid(response.body()));
-      signal(agreement, agreement.party(header.from()), header, response.body(), message);
+      signal(agreement, agreement.party(header.from()), header, message);
     } else if (good && empty && !message.reliable) {
       finish(message, "DELIVERED", "DELIVERED", null);
       return;
@@ -363,10 +367,10 @@ final class Msh {
   private HttpResponse<byte[]> post(Agreement.Channel channel, Mime.Body body) {
     var target = URI.create(store.mapped(channel.endpoint().toString()));
     var request = HttpRequest.newBuilder(target).timeout(Duration.ofSeconds(30)).header("Content-Type", body.contentType()).header("SOAPAction", "\"ebXML\"")
-        .POST(BodyPublishers.ofInputStream(() -> new java.io.ByteArrayInputStream(body.octets()))).build();
+        .POST(BodyPublishers.ofInputStream(() -> new ByteArrayInputStream(body.octets()))).build();
     try {
       return client.send(request, BodyHandlers.ofByteArray());
-    } catch (java.io.IOException broken) {
+    } catch (IOException broken) {
       System.err.println("post: " + target + ": " + broken);
       return null;
     } catch (InterruptedException ended) {
@@ -378,12 +382,12 @@ final class Msh {
   // --- ping and status ----------------------------------------------------------------------------------------------------------------
 
   /** @return the Pong or StatusResponse; null when none came within 30 s (EB-244). */
-  private Envelope.Header ask(Agreement agreement, Element from, String action, String id, java.util.function.Function<Envelope.Address, String> make) throws Exception {
+  private Envelope.Header ask(Agreement agreement, Element from, String action, String id, Function<Envelope.Address, String> make) throws Exception {
     var to = agreement.other(from);
     var answered = new CompletableFuture<Envelope.Header>();
     awaited.put(id, answered);
     try {
-      var address = new Envelope.Address(agreement, from, null, to, null, java.util.UUID.randomUUID().toString(), Envelope.SIGNALS, null, action);
+      var address = new Envelope.Address(agreement, from, null, to, null, UUID.randomUUID().toString(), Envelope.SIGNALS, null, action);
       var response = post(agreement.signalChannel(to, action), new Mime.Body("text/xml; charset=UTF-8", Envelope.octets(make.apply(address))));
       if (response == null || response.statusCode() / 100 != 2) return null;
       if (response.body().length > 0) return Envelope.Header.of(valid(response.body()));

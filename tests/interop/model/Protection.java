@@ -4,7 +4,6 @@ import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.PrivateKey;
 import java.security.SecureRandom;
-import java.security.cert.X509Certificate;
 import java.security.spec.MGF1ParameterSpec;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -20,6 +19,7 @@ import javax.crypto.spec.PSource;
 import javax.crypto.spec.SecretKeySpec;
 import javax.xml.crypto.OctetStreamData;
 import javax.xml.crypto.URIDereferencer;
+import javax.xml.crypto.URIReferenceException;
 import javax.xml.crypto.dsig.CanonicalizationMethod;
 import javax.xml.crypto.dsig.Reference;
 import javax.xml.crypto.dsig.Transform;
@@ -50,7 +50,7 @@ final class Protection {
       if (reference.getURI() == null || !reference.getURI().startsWith("cid:")) return standard.dereference(reference, context);
       for (var part : parts)
         if (reference.getURI().equals("cid:" + part.contentId())) return new OctetStreamData(new ByteArrayInputStream(part.content()));
-      throw new javax.xml.crypto.URIReferenceException("no attachment " + reference.getURI());
+      throw new URIReferenceException("no attachment " + reference.getURI());
     };
   }
 

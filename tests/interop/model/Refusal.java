@@ -1,13 +1,14 @@
 import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
+import org.w3c.dom.Element;
 
 /** What a MessageError reports: the table of ebms.md 3.5, with bare paths as ebms-core writes them. */
 record Refusal(String code, String location, String description) {
   private static final String HEADER = "//Header/MessageHeader";
 
   /** The checks 1 to 20. @param known tells whether a RefToMessageId is held (EB-233). @return null when all pass. */
-  static Refusal ofHeader(Envelope.Header header, Agreement agreement, org.w3c.dom.Element from, org.w3c.dom.Element to, Agreement.Binding binding, boolean known) {
+  static Refusal ofHeader(Envelope.Header header, Agreement agreement, Element from, Element to, Agreement.Binding binding, boolean known) {
     if (!"2.0".equals(header.version())) return new Refusal("Inconsistent", HEADER + "/@version", "Invalid value.");
     for (var one : List.of(header.from(), header.to()))
       for (var id : one)
@@ -23,7 +24,7 @@ record Refusal(String code, String location, String description) {
     return ofTerms(header, agreement, from, binding);
   }
 
-  private static Refusal ofTerms(Envelope.Header header, Agreement agreement, org.w3c.dom.Element from, Agreement.Binding binding) {
+  private static Refusal ofTerms(Envelope.Header header, Agreement agreement, Element from, Agreement.Binding binding) {
     var channel = binding.channel();
     var requested = header.block("AckRequested");
     if (header.deduplicates() != channel.deduplicates()) return new Refusal("Inconsistent", HEADER + "/DuplicateElimination", "Wrong value.");

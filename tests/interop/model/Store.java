@@ -8,6 +8,7 @@ import java.nio.file.StandardCopyOption;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -24,7 +25,7 @@ final class Store {
     List<Mime.Part> parts = List.of();
     /** The signal that answered a received message; repeated for duplicates. */
     byte[] answer;
-    boolean reliable, sync, accepted;
+    boolean reliable, sync;
     int attempts;
     Instant next;
     List<String> events = new ArrayList<>();
@@ -129,6 +130,6 @@ final class Store {
   synchronized void map(String from, String to) {
     if (to == null) mappings.remove(from);
     else mappings.put(from, to);
-    write("urls.map", new java.util.HashMap<>(mappings));
+    write("urls.map", new HashMap<>(mappings));
   }
 }
