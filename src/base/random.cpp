@@ -1,7 +1,9 @@
 #include "base/random.hpp"
 
+#include <openssl/crypto.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <stdexcept>
@@ -39,8 +41,40 @@ std::uint64_t Random::below(std::uint64_t bound) {
   }
 }
 
-void SystemRandom::fill(std::span<unsigned char> out) {
+namespace {
+
+void draw(std::span<unsigned char> out) {
   if (RAND_bytes(out.data(), static_cast<int>(out.size())) != 1) throw std::runtime_error("the crypto library has no randomness");
+}
+
+// A call of the generator costs microseconds whatever it gives, and a message needs half a dozen identifiers: a thread draws ahead. What
+// was given is wiped.
+class Reserve {
+ public:
+  static constexpr std::size_t octets_max = 512;
+  ~Reserve() { OPENSSL_cleanse(octets_.data(), octets_.size()); }
+
+  void take(std::span<unsigned char> out) {
+    if (left_ < out.size()) {
+      draw(octets_);
+      left_ = octets_.size();
+    }
+    left_ -= out.size();
+    std::copy_n(octets_.begin() + static_cast<std::ptrdiff_t>(left_), out.size(), out.begin());
+    OPENSSL_cleanse(octets_.data() + left_, out.size());
+  }
+
+ private:
+  std::array<unsigned char, octets_max> octets_{};
+  std::size_t left_ = 0;
+};
+
+}  // namespace
+
+void SystemRandom::fill(std::span<unsigned char> out) {
+  thread_local Reserve reserve;
+  if (out.size() > Reserve::octets_max / 8) return draw(out);
+  reserve.take(out);
 }
 
 std::string uuid_v4(Random& random) {

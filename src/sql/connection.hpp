@@ -3,6 +3,7 @@
 // Owned by one thread at a time. A failed statement is kept as `fault()` until the transaction or savepoint that it spoiled is rolled back.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -61,10 +62,13 @@ class Connection : public Transaction {
 // Opens a new connection. Errors: "storage.unavailable", "config.invalid".
 using Connector = std::function<Result<std::unique_ptr<Connection>>(Connection::Access)>;
 
-// Prepared statements by their text.
+// Prepared statements by their text. Where a text ends tells it apart from the others of its length as well as all of it would.
 struct TextHash {
   using is_transparent = void;
-  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  std::size_t operator()(std::string_view text) const {
+    constexpr std::size_t told_apart_by = 48;
+    return text.size() + std::hash<std::string_view>{}(text.substr(text.size() - std::min(text.size(), told_apart_by)));
+  }
 };
 template <class Statement>
 using StatementCache = std::unordered_map<std::string, Statement, TextHash, std::equal_to<>>;
