@@ -11,7 +11,8 @@ namespace {
 // Octets of payload that one request holds before it waits for their commit: fewer commits per large payload, a bounded memory per request
 // (EB-031).
 constexpr std::size_t batch_bytes_max = 8 * limits::blob_chunk_bytes;
-constexpr std::size_t read_bytes = 64 * limits::KiB;
+// A TLS record: no read gives more.
+constexpr std::size_t read_bytes = 16 * limits::KiB;
 
 http::Response empty(unsigned status) {
   http::Response response;
