@@ -7,9 +7,15 @@
 #include "ebms/mime.hpp"
 #include "ebms/msh_state.hpp"
 #include "ebms/ordering.hpp"
+#include "ebms/signing.hpp"
 #include "exchange/blob.hpp"
 
 namespace schakel::ebms {
+
+struct ExaminedAnswer {
+  Envelope envelope;
+  std::optional<SignatureVerdict> verdict;  // of a signed Acknowledgment
+};
 
 namespace {
 
@@ -75,6 +81,19 @@ std::optional<Envelope> envelope_in(const Outcome& outcome) {
   auto envelope = parse_envelope(outcome.body, charset ? std::optional<std::string>(*charset) : std::nullopt);
   if (!envelope) return std::nullopt;
   return std::move(*envelope);
+}
+
+std::shared_ptr<const ExaminedAnswer> examined(const Context& context, std::string_view tenant, const Outcome& outcome) {
+  auto envelope = envelope_in(outcome);
+  if (!envelope) return nullptr;
+  ExaminedAnswer answer{std::move(*envelope), std::nullopt};
+  const MessageHeader& header = answer.envelope.header;
+  const auto contracts = context.deps.contracts();
+  const cpa::LoadedContract* contract = contracts->find(tenant, header.cpa_id);
+  const int sender = contract ? contract->agreement.party_of(header.from.ids) : -1;
+  if (sender >= 0 && header.action == "Acknowledgment" && answer.envelope.signatures > 0)
+    answer.verdict = judge_acknowledgment(context, *contracts, *contract, sender, answer.envelope, context.now());
+  return std::make_shared<const ExaminedAnswer>(std::move(answer));
 }
 
 struct Target {
@@ -329,7 +348,8 @@ class MessageConclusion {
 
   // An envelope in the body: with a 2xx, or with an error status that carries an ebXML error (adapter.md 3.1).
   Result<> read_answer() {
-    auto envelope = envelope_in(outcome_);
+    const auto answer = outcome_.examined ? outcome_.examined : examined(context_, message_.tenant, outcome_);
+    const Envelope* envelope = answer ? &answer->envelope : nullptr;
     const auto contracts = context_.deps.contracts();
     const cpa::LoadedContract* contract = contracts->by_id(message_.tenant, message_.contract_id);
     const bool signal = envelope && contract && envelope->header.is_signal() &&
@@ -356,7 +376,7 @@ class MessageConclusion {
                               outcome_.peer ? outcome_.peer->oin : std::string(),
                               outcome_.peer ? outcome_.peer->sha256 : std::string(),
                               outcome_.peer ? outcome_.peer->serial : std::string(),
-                              nullptr,
+                              answer->verdict ? &*answer->verdict : nullptr,
                               false};
     if (envelope->header.action == "Acknowledgment")
       SCHAKEL_CHECK(apply_acknowledgment(tx_, context_, origin, *envelope, outcome_.body));
@@ -542,6 +562,10 @@ Result<> conclude_signal(const Context& context, sql::Transaction& tx, const Cla
 Result<std::optional<Attempt>> Msh::prepare(sql::Transaction& tx, const Claimer& claimer, const Work& work) const {
   if (work.kind == "ebms.send") return MessageSender(*state_, tx, claimer, work).prepare();
   return prepare_signal(*state_, tx, claimer, work);
+}
+
+void Msh::examine(const Attempt& attempt, Outcome& outcome) const {
+  if (has_body(outcome)) outcome.examined = examined(*state_, attempt.tenant, outcome);
 }
 
 Result<> Msh::conclude(sql::Transaction& tx, const Claimer& claimer, const Attempt& attempt, const Outcome& outcome) const {

@@ -154,6 +154,8 @@ struct Attempt {
   std::string tenant;
 };
 
+struct ExaminedAnswer;  // attempts.cpp
+
 struct Outcome {
   unsigned status = 0;  // 0: transport failure
   std::string content_type;
@@ -164,6 +166,7 @@ struct Outcome {
   bool permanent = false;                // transport.tlsRefused
   Duration took{0};
   std::shared_ptr<const security::PeerIdentity> peer{};  // who answered; null without TLS
+  std::shared_ptr<const ExaminedAnswer> examined{};      // of Msh::examine
 };
 
 class Msh {
@@ -212,6 +215,8 @@ class Msh {
   // For work of kinds "ebms.send", "ebms.signal", "ebms.ping", "ebms.status": the request to make, or nullopt when there is nothing left to
   // send (final, expired: the work is finished).
   Result<std::optional<Attempt>> prepare(sql::Transaction&, const exchange::Claimer&, const exchange::Work&) const;
+  // Reads and judges what came back, so that the unit of `conclude` has only to store it. Not needed, but the writer is the scarce thread.
+  void examine(const Attempt&, Outcome&) const;
   Result<> conclude(sql::Transaction&, const exchange::Claimer&, const Attempt&, const Outcome&) const;
   // Work "message.expire": TimeToLive passed.
   Result<> expire(sql::Transaction&, const exchange::Claimer&, const exchange::Work&) const;

@@ -58,6 +58,7 @@ http::Awaitable<Result<>> Sender::run(exchange::Claimer claimer, exchange::Work 
   const auto began = clock_.now();
   auto outcome = co_await post(*attempt);
   outcome.took = clock_.now() - began;
+  msh_.examine(*attempt, outcome);
   log_.info("ebms.attempt", {{"message", attempt->message},
                              {"kind", work.kind},
                              {"url", attempt->url},

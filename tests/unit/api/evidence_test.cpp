@@ -4,6 +4,7 @@
 
 #include "api/zip.hpp"
 #include "api_fixture.hpp"
+#include "ebms/mime.hpp"
 #include "exchange/maintenance.hpp"
 #include "exchange/signal.hpp"
 
@@ -84,6 +85,72 @@ TEST_F(Evidence, IsAnArchiveOfEverythingAboutTheMessage) {
     EXPECT_EQ(entry["size"], octets.size()) << entry;
     EXPECT_EQ(entry["sha256"], sha256_hex(octets)) << entry;
   }
+}
+
+// EB-159, SEC-104: from the archive alone, and with somebody else's program, the signature can be verified again.
+TEST_F(Evidence, OfASignedMessageVerifiesAgain) {
+  const std::string standards = SCHAKEL_SOURCE_DIR "/../shared/standards/ebms/vectors";
+  if (!std::filesystem::exists(standards)) GTEST_SKIP() << "the standards are not beside this checkout";
+  if (std::system("xmlsec1 --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "xmlsec1 is not installed";
+  const auto content = [&](const std::string& name) {
+    std::ifstream in(standards + "/" + name, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  struct NoSink final : ebms::PartSink {
+    std::string open() override { return {}; }
+    void append(const std::string&, std::int64_t, Bytes) override {}
+    void close(const std::string&) override {}
+  } none;
+  auto reader = ebms::MimeReader::open(
+      R"(multipart/related; boundary="b-5c1d09e7"; type="text/xml"; start="<00000000-0000-4000-8000-000000000001@ebms.melder.example>")",
+      none);
+  ASSERT_TRUE(reader->feed(content("s-request.mime")));
+  const auto request = reader->finish().value();
+  const auto inbound = receive("stad", request.parts.at(0).octets);
+  exchange::Signal signal;
+  signal.id = uuid_v7(random, clock.at);
+  signal.tenant = inbound.tenant;
+  signal.action = "Acknowledgment";
+  signal.message_id = "ack@stad.example";
+  signal.message = inbound.id;
+  signal.root = content("s-ack.xml");
+  signal.at = signal.keep_until = clock.at;
+  commit([&](sql::Transaction& tx) -> Result<> {
+    SCHAKEL_CHECK(tx.execute("INSERT INTO message_roots (message, tenant, root) VALUES ($1, $2, $3)",
+                             {inbound.id, inbound.tenant, sql::Blob{request.root}}));
+    SCHAKEL_CHECK(tx.execute("UPDATE payloads SET content_id = $1", {request.parts[0].content_id}));
+    exchange::TrailEvent verified;
+    verified.at = clock.at;
+    verified.message = inbound.id;
+    verified.type = "verified";
+    verified.detail = "signed by certificate 00";
+    SCHAKEL_CHECK(exchange::append_trail(tx, inbound.tenant, "n", std::span(&verified, 1)));
+    return exchange::insert_signal(tx, signal);
+  });
+  const auto members = unzipped(evidence(inbound.id, full_key()).body);
+  EXPECT_EQ(Json::parse(members.at("verification.json"))[0]["detail"], "signed by certificate 00");
+
+  std::string folder = (std::filesystem::temp_directory_path() / "schakel-proof-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const auto written = [&](const std::string& member) {
+    const auto path = folder + "/" + std::filesystem::path(member).filename().string();
+    std::ofstream(path, std::ios::binary) << members.at(member);
+    return path;
+  };
+  std::size_t verified = 0;
+  for (const auto& entry : Json::parse(members.at("manifest.json"))["entries"]) {
+    if (!entry.contains("signature")) continue;
+    const auto& signature = entry["signature"];
+    // The certificate is taken from the manifest, not from KeyInfo: what is trusted is the reader's decision.
+    std::string command = "xmlsec1 --verify --enabled-key-data key-name --pubkey-cert-der " + written(signature["certificates"][0]);
+    for (const auto& reference : signature["references"])
+      if (reference.contains("member")) command += " --url-map:" + reference["uri"].get<std::string>() + " " + written(reference["member"]);
+    command += " " + written(entry["name"]) + " >" + folder + "/verdict 2>&1";
+    EXPECT_EQ(std::system(command.c_str()), 0) << command;
+    ++verified;
+  }
+  EXPECT_EQ(verified, 2U) << "the message and its acknowledgement";
+  std::filesystem::remove_all(folder);
 }
 
 // adapter.md 2.9: an auditor reads evidence and no payloads; each use is in trail and audit log

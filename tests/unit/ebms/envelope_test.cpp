@@ -2,16 +2,18 @@
 #include "ebms/envelope.hpp"
 
 #include <gtest/gtest.h>
-#include <libxml/parser.h>
-#include <libxml/xmlschemas.h>
 
 #include <filesystem>
 #include <fstream>
 #include <random>
 #include <sstream>
 
+#include "unit/ebms/official_schema.hpp"
+
 namespace schakel::ebms {
 namespace {
+
+using testing::OfficialSchema;
 
 const std::string kStandards = std::string(SCHAKEL_SOURCE_DIR) + "/../shared/standards/ebms";
 
@@ -21,42 +23,6 @@ std::string file(const std::string& path) {
   out << in.rdbuf();
   return out.str();
 }
-
-// The official schemas, in libxml2's own validator.
-class OfficialSchema {
- public:
-  OfficialSchema() {
-    xmlSchemaParserCtxtPtr parser = xmlSchemaNewParserCtxt((kStandards + "/xsd/msg-header-2_0.xsd").c_str());
-    xmlSchemaSetParserErrors(parser, nullptr, nullptr, nullptr);
-    schema_ = xmlSchemaParse(parser);
-    xmlSchemaFreeParserCtxt(parser);
-  }
-  ~OfficialSchema() { xmlSchemaFree(schema_); }
-  bool loaded() const { return schema_ != nullptr; }
-  bool accepts(const std::string& text) const {
-    xmlDocPtr doc = xmlReadMemory(text.data(), static_cast<int>(text.size()), "m.xml", nullptr,
-                                  XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
-    if (!doc) return false;
-    xmlSchemaValidCtxtPtr validator = xmlSchemaNewValidCtxt(schema_);
-    last_.clear();
-    xmlSchemaSetValidStructuredErrors(
-        validator, [](void* self, xmlErrorPtr error) { static_cast<std::string*>(self)->append(error->message ? error->message : ""); },
-        &last_);
-    const bool valid = xmlSchemaValidateDoc(validator, doc) == 0;
-    xmlSchemaFreeValidCtxt(validator);
-    xmlFreeDoc(doc);
-    return valid;
-  }
-  const std::string& last() const { return last_; }
-
- private:
-  xmlSchemaPtr schema_ = nullptr;
-  mutable std::string last_;
-};
-
-#define NEEDS_STANDARDS()        \
-  const OfficialSchema official; \
-  if (!official.loaded()) GTEST_SKIP() << "the official schemas are not beside the repository (../shared/standards)"
 
 Instant at(std::string_view text) {
   return parse_datetime(text)->instant;

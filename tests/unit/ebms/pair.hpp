@@ -336,7 +336,8 @@ class Pair : public ::testing::Test {
       EXPECT_TRUE(attempt) << attempt.error().code << attempt.error().detail;
       if (!attempt || !*attempt) continue;
       ++posts;
-      const Outcome outcome = deliver(node, **attempt);
+      Outcome outcome = deliver(node, **attempt);
+      node.msh->examine(**attempt, outcome);
       const auto concluded = node.in_unit([&](sql::Transaction& tx) { return node.msh->conclude(tx, node.claimer, **attempt, outcome); });
       EXPECT_TRUE(concluded) << concluded.error().code << concluded.error().detail;
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ebms/coverage.hpp"
+#include "ebms/signing.hpp"
 #include "security/pki.hpp"
 #include "support/pki.hpp"
 #include "support/test_keys.hpp"
@@ -126,7 +127,11 @@ class Secured : public Pair {
     return root;
   }
 
-  Answer to_b(const WireRequest& request) { return b->receive(request, &peer_a); }
+  // A second later than what was before, so that the newest is the last.
+  Answer to_b(const WireRequest& request) {
+    clock.advance(std::chrono::seconds(1));
+    return b->receive(request, &peer_a);
+  }
 
   // What the partner hears about a refused message: the posted MessageError.
   std::optional<ErrorEntry> error_to_a() {
