@@ -21,6 +21,7 @@
 #include "base/random.hpp"
 #include "base/time.hpp"
 #include "exchange/message.hpp"
+#include "exchange/signal.hpp"
 #include "exchange/store.hpp"
 #include "security/peer.hpp"
 #include "sql/database.hpp"
@@ -108,6 +109,7 @@ struct SubmitRequest {
 // One HTTP request to make: the driver posts it and reports the outcome.
 struct Attempt {
   exchange::Work work;
+  std::shared_ptr<const exchange::Signal> signal;  // null: `message` is sent
   std::string message;  // id of the Message, or of the signal's message
   std::string url;
   std::string destination;  // scheme://host:port
