@@ -140,8 +140,18 @@ Result<Bytes> from_base64url(std::string_view in) {
   return decode(in, base64url_reverse, Spaces::refused, Padding::absent);
 }
 
+namespace {
+
+// Fetched once: a look-up by name costs more than digesting a short text.
+const EVP_MD* sha256_method() {
+  static const EVP_MD* const method = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return method;
+}
+
+}  // namespace
+
 Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
-  expect(EVP_DigestInit_ex(context_of(context_), EVP_sha256(), nullptr));
+  expect(EVP_DigestInit_ex(context_of(context_), sha256_method(), nullptr));
 }
 Sha256::~Sha256() {
   EVP_MD_CTX_free(context_of(context_));
@@ -163,8 +173,7 @@ Bytes Sha256::finish() {
 }
 
 Bytes sha256(BytesView in) {
-  // A context per thread: fetching the algorithm anew for each digest costs more than digesting a short text.
-  thread_local Sha256 digest;
+  thread_local Sha256 digest;  // making a context costs as much as digesting a short text
   digest.update(in);
   return digest.finish();
 }

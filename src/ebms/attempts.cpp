@@ -485,16 +485,21 @@ Result<std::optional<Attempt>> prepare_signal(const Context& context, sql::Trans
   const auto hop = signal_hop(*contracts, *contract, addressee, signal->action, now);
   Target target{hop.url, certificate_sha256(*contracts, *contract, own, own.signal_channel(signal->action), now), hop.server_oin};
   Attempt attempt = attempt_of(work, *contract, std::move(target), signal->id, "text/xml; charset=UTF-8");
-  attempt.body = multipart_body({}, {}, std::move(signal->root), {}, {});
+  attempt.body = multipart_body({}, {}, signal->root, {}, {});
   attempt.body_bytes = body_bytes(attempt.body);
+  attempt.signal = std::make_shared<exchange::Signal>(std::move(*signal));
   return std::optional(std::move(attempt));
 }
 
 // EB-181: whatever comes back on the connection, a Pong or StatusResponse in it is the answer.
 Result<> conclude_request(const Context& context, sql::Transaction& tx, const Claimer& claimer, const Attempt& attempt,
-                          const Outcome& outcome, exchange::Signal signal) {
+                          const Outcome& outcome) {
   const Instant now = context.now();
   SCHAKEL_CHECK(exchange::finish_work(tx, claimer, attempt.work.id));
+  // As it is now: the answer may have come on a connection of the partner meanwhile.
+  SCHAKEL_TRY(auto found, exchange::find_signal(tx, attempt.tenant, attempt.message));
+  if (!found) return {};
+  exchange::Signal& signal = *found;
   if (has_body(outcome)) {
     const auto contracts = context.deps.contracts();
     const cpa::LoadedContract* contract = contracts->by_id(signal.tenant, signal.contract_id);
@@ -512,8 +517,7 @@ Result<> conclude_signal(const Context& context, sql::Transaction& tx, const Cla
                          const Outcome& outcome) {
   const Instant now = context.now();
   SCHAKEL_CHECK(exchange::record_outcome(tx, attempt.destination, outcome.status != 0, now));
-  SCHAKEL_TRY(auto signal, exchange::find_signal(tx, attempt.tenant, attempt.message));
-  if (!signal) return exchange::finish_work(tx, claimer, attempt.work.id);
+  const auto& signal = attempt.signal;  // what an acknowledgement or error says does not change
   const bool accepted = verdict_of(outcome.status) == Verdict::accepted;
   context.count_attempt(signal->tenant, accepted ? "accepted" : "recoverable");
   const auto contracts = context.deps.contracts();
@@ -533,7 +537,7 @@ Result<> conclude_signal(const Context& context, sql::Transaction& tx, const Cla
                                               {"peerSerial", outcome.peer ? std::string_view(outcome.peer->serial) : std::string_view()},
                                               {"status", outcome.status},
                                               {"code", outcome.error_code}});
-  if (is_request(*signal)) return conclude_request(context, tx, claimer, attempt, outcome, std::move(*signal));
+  if (is_request(*signal)) return conclude_request(context, tx, claimer, attempt, outcome);
   if (accepted) return exchange::finish_work(tx, claimer, attempt.work.id);
   Work work = attempt.work;
   const auto tried = static_cast<std::size_t>(work.attempts);

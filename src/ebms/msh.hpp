@@ -22,6 +22,7 @@
 #include "base/time.hpp"
 #include "exchange/blob_reader.hpp"
 #include "exchange/message.hpp"
+#include "exchange/signal.hpp"
 #include "exchange/store.hpp"
 #include "security/peer.hpp"
 #include "sql/database.hpp"
@@ -141,6 +142,7 @@ struct SubmitRequest {
 // One HTTP request to make: the driver posts it and reports the outcome.
 struct Attempt {
   exchange::Work work;
+  std::shared_ptr<const exchange::Signal> signal;  // null: `message` is sent
   std::string message;  // id of the Message, or of the signal's message
   std::string url;
   std::string destination;  // scheme://host:port

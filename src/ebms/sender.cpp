@@ -46,21 +46,19 @@ Sender::Sender(const Msh& msh, sql::Database& database, http::Client& client, Id
                Options options)
     : msh_(msh), database_(database), client_(client), identities_(std::move(identities)), clock_(clock), log_(log), options_(options) {}
 
-http::Awaitable<Result<>> Sender::run(exchange::Claimer claimer, exchange::Work work) const {
-  std::optional<Attempt> attempt;
-  const auto prepared = co_await exchange::commit(database_, [&](sql::Transaction& transaction) -> Result<> {
-    SCHAKEL_TRY(attempt, msh_.prepare(transaction, claimer, work));
-    return {};
-  });
-  if (!prepared) co_return prepared.error();
-  if (!attempt) co_return Result<>();
+Result<Sender::Rest> Sender::open(sql::Transaction& transaction, const exchange::Claimer& claimer, const exchange::Work& work) const {
+  SCHAKEL_TRY(auto attempt, msh_.prepare(transaction, claimer, work));
+  if (!attempt) return Rest();
+  return Rest([this, claimer, shared = std::make_shared<const Attempt>(std::move(*attempt))] { return carry(claimer, shared); });
+}
 
+http::Awaitable<Result<>> Sender::carry(exchange::Claimer claimer, std::shared_ptr<const Attempt> attempt) const {
   const auto began = clock_.now();
   auto outcome = co_await post(*attempt);
   outcome.took = clock_.now() - began;
   msh_.examine(*attempt, outcome);
   log_.info("ebms.attempt", {{"message", attempt->message},
-                             {"kind", work.kind},
+                             {"kind", attempt->work.kind},
                              {"url", attempt->url},
                              {"status", outcome.status},
                              {"code", outcome.error_code},

@@ -3,7 +3,7 @@
 // Handles work of kinds ebms.send, ebms.signal, ebms.ping and ebms.status. The Msh decides what to send and what the answer means; this
 // class only carries it: payloads are streamed from the store, never held whole.
 //
-// Threads: `run` may run for many rows at once. Borrows what it is given.
+// Threads: many rows may be sent at once. Borrows what it is given.
 #pragma once
 
 #include <chrono>
@@ -32,11 +32,14 @@ class Sender {
 
   Sender(const Msh&, sql::Database&, http::Client&, Identities, const Clock&, Log&, Options);
 
-  // Fails only when prepare or the final commit cannot be done: then the row is still claimed and the caller puts it back. "work.lost":
-  // another node has it.
-  http::Awaitable<Result<>> run(exchange::Claimer, exchange::Work) const;
+  // In the unit that claimed the row: what is to be sent is decided and written. What it gives posts it and commits the outcome once the
+  // unit is durable; empty: there is nothing to send, and the row is ended. Both fail only by the database: then the row is still claimed
+  // and the caller puts it back. "work.lost": another node has it.
+  using Rest = std::function<http::Awaitable<Result<>>()>;
+  Result<Rest> open(sql::Transaction&, const exchange::Claimer&, const exchange::Work&) const;
 
  private:
+  http::Awaitable<Result<>> carry(exchange::Claimer, std::shared_ptr<const Attempt>) const;
   http::Awaitable<Outcome> post(const Attempt&) const;
 
   const Msh& msh_;

@@ -1,5 +1,6 @@
 #include "exchange/chain.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace schakel::exchange {
@@ -49,9 +50,14 @@ Result<bool> lock_chain(sql::Transaction& tx, std::string_view chain) {
 
 void append_json_string(std::string& out, std::string_view text) {
   static constexpr std::string_view hex = "0123456789abcdef";
+  const auto needs_care = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; };
   out += '"';
-  for (const char c : text) {
-    switch (c) {
+  for (;;) {
+    const auto special = std::find_if(text.begin(), text.end(), needs_care);
+    const auto plain = static_cast<std::size_t>(special - text.begin());
+    out.append(text, 0, plain);
+    if (special == text.end()) break;
+    switch (*special) {
       case '"':
         out += "\\\"";
         break;
@@ -74,14 +80,11 @@ void append_json_string(std::string& out, std::string_view text) {
         out += "\\r";
         break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          out += "\\u00";
-          out += hex[static_cast<unsigned char>(c) >> 4];
-          out += hex[static_cast<unsigned char>(c) & 15];
-        } else {
-          out += c;
-        }
+        out += "\\u00";
+        out += hex[static_cast<unsigned char>(*special) >> 4];
+        out += hex[static_cast<unsigned char>(*special) & 15];
     }
+    text.remove_prefix(plain + 1);
   }
   out += '"';
 }

@@ -29,17 +29,18 @@ constexpr std::string_view insert_sql = "INSERT INTO messages (" SCHAKEL_MESSAGE
                                         "$30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, "
                                         "$49, $50, $51, $52, $53, $54, $55, $56)";
 
-// What happens to a message. What it is (parties, service, ids, contract) is written once: those columns are indexed.
-constexpr std::string_view update_sql =
-    "UPDATE messages SET state = $3, state_reason = $4, message_timestamp = $5, expires_at = $6, attempts = $7, retries_max = $8, "
-    "retry_interval = $9, "
-    "next_attempt_at = $10, error_code = $11, error_detail = $12, error_source = $13, error_at = $14, accepted_at = $15, sent_at = $16, "
-    "delivered_at = $17, "
-    "received_at = $18, offered_at = $19, processed_at = $20, final_at = $21, late_acknowledged_at = $22, not_before = $23, confirmed = "
-    "$24, got_2xx = $25, "
-    "possible_duplicate = $26, duplicate_count = $27, delivery_attempt = $28, traceparent = $29, copy_of = $30, labels = $31, header_hash "
-    "= $32, "
-    "wire_content_type = $33, profile = $34 WHERE id = $1 AND tenant = $2";
+// What happens to a message. What it is (parties, service, ids, contract) is written once: those columns are indexed. So is its end, which
+// comes once and stays: while a message is open the column is left out, because SQLite writes each index anew that a changed column may be
+// in.
+#define SCHAKEL_MESSAGE_UPDATE                                                                                                      \
+  "UPDATE messages SET state = $3, state_reason = $4, message_timestamp = $5, expires_at = $6, attempts = $7, retries_max = $8, "   \
+  "retry_interval = $9, next_attempt_at = $10, error_code = $11, error_detail = $12, error_source = $13, error_at = $14, "          \
+  "accepted_at = $15, sent_at = $16, delivered_at = $17, received_at = $18, offered_at = $19, processed_at = $20, "                 \
+  "late_acknowledged_at = $21, not_before = $22, confirmed = $23, got_2xx = $24, possible_duplicate = $25, duplicate_count = $26, " \
+  "delivery_attempt = $27, traceparent = $28, copy_of = $29, labels = $30, header_hash = $31, wire_content_type = $32, profile = $33"
+#define SCHAKEL_MESSAGE_UPDATE_WHERE " WHERE id = $1 AND tenant = $2"
+constexpr std::string_view update_open_sql = SCHAKEL_MESSAGE_UPDATE SCHAKEL_MESSAGE_UPDATE_WHERE;
+constexpr std::string_view update_final_sql = SCHAKEL_MESSAGE_UPDATE ", final_at = $34" SCHAKEL_MESSAGE_UPDATE_WHERE;
 
 std::string to_json(const std::map<std::string, std::string>& labels) {
   return labels.empty() ? std::string() : nlohmann::json(labels).dump();
@@ -236,40 +237,43 @@ Result<> insert_message(Transaction& tx, const Message& m, std::span<const Paylo
 Result<> update_message(Transaction& tx, const Message& m) {
   const auto& e = m.last_error;
   const std::string labels = to_json(m.labels);
-  SCHAKEL_TRY(const std::int64_t changed, tx.execute(update_sql, {m.id,
-                                                                  m.tenant,
-                                                                  to_string(m.state),
-                                                                  m.state_reason,
-                                                                  m.timestamp,
-                                                                  m.expires_at,
-                                                                  m.attempts,
-                                                                  m.retries_max,
-                                                                  microseconds(m.retry_interval),
-                                                                  m.next_attempt_at,
-                                                                  e ? Param(e->code) : nullptr,
-                                                                  e ? Param(e->detail) : nullptr,
-                                                                  e ? Param(e->source) : nullptr,
-                                                                  e ? Param(e->at) : nullptr,
-                                                                  m.accepted_at,
-                                                                  m.sent_at,
-                                                                  m.delivered_at,
-                                                                  m.received_at,
-                                                                  m.offered_at,
-                                                                  m.processed_at,
-                                                                  m.final_at,
-                                                                  m.late_acknowledged_at,
-                                                                  m.not_before,
-                                                                  m.confirmed,
-                                                                  m.got_2xx,
-                                                                  m.possible_duplicate,
-                                                                  m.duplicate_count,
-                                                                  m.delivery_attempt,
-                                                                  m.traceparent,
-                                                                  m.copy_of,
-                                                                  labels,
-                                                                  Blob{m.header_hash},
-                                                                  m.wire_content_type,
-                                                                  m.profile}));
+  const Param params[] = {m.id,
+                          m.tenant,
+                          to_string(m.state),
+                          m.state_reason,
+                          m.timestamp,
+                          m.expires_at,
+                          m.attempts,
+                          m.retries_max,
+                          microseconds(m.retry_interval),
+                          m.next_attempt_at,
+                          e ? Param(e->code) : nullptr,
+                          e ? Param(e->detail) : nullptr,
+                          e ? Param(e->source) : nullptr,
+                          e ? Param(e->at) : nullptr,
+                          m.accepted_at,
+                          m.sent_at,
+                          m.delivered_at,
+                          m.received_at,
+                          m.offered_at,
+                          m.processed_at,
+                          m.late_acknowledged_at,
+                          m.not_before,
+                          m.confirmed,
+                          m.got_2xx,
+                          m.possible_duplicate,
+                          m.duplicate_count,
+                          m.delivery_attempt,
+                          m.traceparent,
+                          m.copy_of,
+                          labels,
+                          Blob{m.header_hash},
+                          m.wire_content_type,
+                          m.profile,
+                          m.final_at};
+  const std::span<const Param> all(params);
+  SCHAKEL_TRY(const std::int64_t changed,
+              m.final_at ? tx.execute(update_final_sql, all) : tx.execute(update_open_sql, all.first(all.size() - 1)));
   if (changed != 1) return fail("storage.failed", "the message to change is not there", m.id);
   return {};
 }

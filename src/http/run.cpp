@@ -1,6 +1,7 @@
 #include "http/run.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -91,6 +92,7 @@ struct Wakeup::State {
   asio::strand<asio::any_io_executor> strand;
   asio::steady_timer timer;
   bool notified = false;
+  std::atomic<bool> on_its_way{false};  // a notice that has not reached the strand yet: further ones need not follow it
 };
 
 Wakeup::Wakeup(asio::any_io_executor executor) : state_(std::make_shared<State>(std::move(executor))) {}
@@ -98,7 +100,9 @@ Wakeup::Wakeup(asio::any_io_executor executor) : state_(std::make_shared<State>(
 Wakeup::~Wakeup() = default;
 
 void Wakeup::notify() {
+  if (state_->on_its_way.exchange(true)) return;
   asio::post(state_->strand, [state = state_] {
+    state->on_its_way = false;
     state->notified = true;
     state->timer.cancel();
   });

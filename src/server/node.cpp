@@ -355,7 +355,9 @@ struct Node::Parts {
         io.executor(), database->quiet(), [this] { return lease->draining() ? std::nullopt : lease->claimer(); }, clock(), log(),
         environment.metrics, WorkLoop::Options{});
     for (const char* kind : {"ebms.send", "ebms.signal", "ebms.ping", "ebms.status"})
-      work->on(kind, [this](exchange::Claimer claimer, exchange::Work row) { return sender->run(std::move(claimer), std::move(row)); });
+      work->on_claim(kind, [this](sql::Transaction& transaction, const exchange::Claimer& claimer, const exchange::Work& row) {
+        return sender->open(transaction, claimer, row);
+      });
     work->on("message.expire", [this](exchange::Claimer claimer, exchange::Work row) {
       return in_unit([this, claimer = std::move(claimer), row = std::move(row)](sql::Transaction& transaction) {
         return msh->expire(transaction, claimer, row);
@@ -668,7 +670,7 @@ struct Node::Parts {
     }
   }
 
-  // Trail and audit get their places in the chain (docs/decisions/0002-trail-sealing.md).
+  // Trail and audit get their places in the chain (docs/decisions/0002-trail-sealing.md, 0005).
   http::Awaitable<> seal() {
     while (!stopped) {
       std::int64_t sealed = 0;

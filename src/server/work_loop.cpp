@@ -43,36 +43,60 @@ struct WorkLoop::State {
   Options options;
   Gauge& lag;
   std::map<std::string, Handler, std::less<>> handlers;  // not changed after start
+  std::map<std::string, Opening, std::less<>> openings;  // nor these
   std::map<std::string, int, std::less<>> failures;      // in a row, per kind
   std::set<std::string, std::less<>> held;               // ids of the rows that run
   bool doubtful = false;                                 // the table may hold claims of ours that are not in `held`
+  bool opens_apart = false;                              // an opening failed: the next claim opens nothing
   std::atomic<bool> stopped{true};
   std::atomic<bool> looping{false};
   std::atomic<std::size_t> running{0};
 
-  // When the next unclaimed row is due; nullopt when none waits or nobody can tell.
-  http::Awaitable<std::optional<Instant>> next_due() {
-    std::optional<Instant> due;
-    const auto found = co_await exchange::read(database, [&](sql::Transaction& transaction) -> Result<> {
-      SCHAKEL_TRY(due, exchange::next_due(transaction));
-      return {};
-    });
-    co_return found ? due : std::nullopt;
-  }
+  struct Claimed {
+    Work row;
+    bool opened = false;
+    Rest rest;
+  };
+  struct Found {
+    std::optional<Instant> due;  // when the next unclaimed row is or was due
+    std::vector<Claimed> rows;
+  };
 
-  http::Awaitable<std::vector<Work>> claim(Claimer claimer, std::size_t room) {
-    std::vector<Work> rows;
+  // One unit: looks what is due, claims it, opens it.
+  http::Awaitable<Result<Found>> claim(Claimer claimer, std::size_t room) {
+    Found found;
+    const bool opens = !std::exchange(opens_apart, false);
+    bool opening_failed = false;
     const auto limit = static_cast<std::int64_t>(std::min(room, limits::work_batch_max));
     const auto claimed = co_await exchange::commit(database, [&](sql::Transaction& transaction) -> Result<> {
-      SCHAKEL_TRY(rows, exchange::claim_work(transaction, claimer, clock.now(), limit, limits::work_in_flight_per_destination_max));
+      found = {};
+      opening_failed = false;
+      const auto now = clock.now();
+      SCHAKEL_TRY(found.due, exchange::next_due(transaction));
+      if (!found.due || *found.due > now) return {};
+      SCHAKEL_TRY(auto rows, exchange::claim_work(transaction, claimer, now, limit, limits::work_in_flight_per_destination_max));
+      for (auto& row : rows) {
+        auto& one = found.rows.emplace_back(Claimed{.row = std::move(row), .rest = {}});
+        if (!opens) continue;
+        auto opened = open(transaction, claimer, one);
+        opening_failed = !opened;
+        SCHAKEL_CHECK(opened);
+      }
       return {};
     });
-    if (!claimed) {
-      log.warning("work.notClaimed", {{"code", claimed.error().code}, {"detail", claimed.error().detail}});
-      rows.clear();
-      doubtful = true;
-    }
-    co_return rows;
+    if (claimed) co_return found;
+    log.warning("work.notClaimed", {{"code", claimed.error().code}, {"detail", claimed.error().detail}});
+    doubtful = true;
+    opens_apart = opening_failed;
+    co_return claimed.error();
+  }
+
+  Result<> open(sql::Transaction& transaction, const Claimer& claimer, Claimed& claimed) {
+    const auto opening = openings.find(claimed.row.kind);
+    if (opening == openings.end()) return {};
+    SCHAKEL_TRY(claimed.rest, opening->second(transaction, claimer, claimed.row));
+    claimed.opened = true;
+    return {};
   }
 
   // A claim whose commit failed may have been kept all the same: its rows would stay claimed by a node that does not know of them.
@@ -99,37 +123,47 @@ struct WorkLoop::State {
     const auto claimer = lease();
     const auto room = options.in_flight_max - std::min(options.in_flight_max, running.load());
     if (!claimer || room == 0) co_return poll;
-    if (doubtful) co_await settle_doubt(*claimer);
-    const auto due = co_await next_due();
-    const auto now = clock.now();
-    lag.set(due && *due < now ? std::chrono::duration<double>(now - *due).count() : 0);
-    if (!due) co_return poll;
-    if (*due > now) co_return std::min(poll, *due - now);
     if (stopped) co_return poll;
-    const auto rows = co_await claim(*claimer, room);
-    for (const auto& row : rows) {
+    if (doubtful) co_await settle_doubt(*claimer);
+    auto found = co_await claim(*claimer, room);
+    if (!found) co_return opens_apart ? Duration{0} : poll;
+    const auto now = clock.now();
+    lag.set(found->due && *found->due < now ? std::chrono::duration<double>(now - *found->due).count() : 0);
+    for (auto& one : found->rows) {
+      if (one.opened && !one.rest) continue;
       ++running;
-      held.insert(row.id);
-      http::spawn(executor, run(self, *claimer, row));
+      held.insert(one.row.id);
+      http::spawn(executor, run(self, *claimer, std::move(one)));
     }
-    // After an empty batch, what is due waits for a circuit or for its destination's other rows.
-    co_return rows.empty() ? poll : Duration{0};
+    if (!found->rows.empty()) co_return Duration{0};
+    if (!found->due) co_return poll;
+    // What is due and was not claimed waits for a circuit or for its destination's other rows.
+    co_return *found->due > now ? std::min(poll, *found->due - now) : poll;
   }
 
-  static http::Awaitable<> run(std::shared_ptr<State> self, Claimer claimer, Work row) {
-    auto result = co_await self->handled(claimer, row);
-    http::spawn(self->strand, end(self, std::move(claimer), std::move(row), std::move(result)));
+  static http::Awaitable<> run(std::shared_ptr<State> self, Claimer claimer, Claimed claimed) {
+    auto result = co_await self->handled(claimer, claimed);
+    http::spawn(self->strand, end(self, std::move(claimer), std::move(claimed.row), std::move(result)));
   }
 
   // A handler that throws has met a broken invariant: this row waits, the others go on.
-  http::Awaitable<Result<>> handled(const Claimer& claimer, const Work& row) {
-    const auto handler = handlers.find(row.kind);
-    if (handler == handlers.end()) co_return fail("work.unknownKind", "no handler for " + row.kind);
+  http::Awaitable<Result<>> handled(const Claimer& claimer, Claimed& claimed) {
     try {
-      co_return co_await handler->second(claimer, row);
+      if (claimed.opened) co_return co_await claimed.rest();
+      if (openings.contains(claimed.row.kind)) co_return co_await handled_apart(claimer, claimed);
+      const auto handler = handlers.find(claimed.row.kind);
+      if (handler == handlers.end()) co_return fail("work.unknownKind", "no handler for " + claimed.row.kind);
+      co_return co_await handler->second(claimer, claimed.row);
     } catch (const std::exception& fault) {
       co_return fail("internal", fault.what());
     }
+  }
+
+  http::Awaitable<Result<>> handled_apart(const Claimer& claimer, Claimed& claimed) {
+    SCHAKEL_CO_CHECK(
+        co_await exchange::commit(database, [&](sql::Transaction& transaction) { return open(transaction, claimer, claimed); }));
+    if (!claimed.rest) co_return Result<>();
+    co_return co_await claimed.rest();
   }
 
   static http::Awaitable<> end(std::shared_ptr<State> self, Claimer claimer, Work row, Result<> result) {
@@ -173,6 +207,10 @@ WorkLoop::~WorkLoop() {
 
 void WorkLoop::on(std::string kind, Handler handler) {
   state_->handlers.emplace(std::move(kind), std::move(handler));
+}
+
+void WorkLoop::on_claim(std::string kind, Opening opening) {
+  state_->openings.emplace(std::move(kind), std::move(opening));
 }
 
 void WorkLoop::start() {

@@ -18,9 +18,11 @@ constexpr std::chrono::milliseconds reconnect_pause{500};
 constexpr std::chrono::milliseconds rerun_pause{20};
 // After a unit failed, so many groups run under savepoints: somebody who makes units fail on purpose costs others one rerun in so many.
 constexpr int guarded_after_failure = 64;
-// While units come in company, the next group is given this long to gather. On a busy machine a commit costs more than that, and its cost
-// is shared by all units of the group; a unit that comes alone never waits.
-constexpr std::chrono::microseconds gather_time{200};
+// While units come in company, the next group gathers: for another step as long as the last one brought more. The pages and syncs of a
+// commit are shared by all units of the group, and where threads share a core the others make units only while this one waits. A unit
+// that comes alone never waits; a few clients that wait for their answers cost the group one step.
+constexpr std::chrono::microseconds gather_step{200};
+constexpr int gather_steps_max = 20;
 // A group that meets serialisation failures or lost connections is run this often in all.
 constexpr int group_runs_max = 5;
 
@@ -206,10 +208,12 @@ void Pool::enqueue(Queue& queue, Job job) {
 std::optional<std::vector<Job>> Pool::take(Queue& queue, std::size_t max, bool gather) {
   std::unique_lock lock(queue.mutex);
   queue.filled.wait_for(lock, ping_interval, [&] { return !queue.jobs.empty() || queue.stopping; });
-  if (gather && queue.jobs.size() < max && !queue.stopping) {
+  for (int step = 0; gather && step < gather_steps_max && queue.jobs.size() < max && !queue.stopping; ++step) {
+    const auto before = queue.jobs.size();
     lock.unlock();
-    std::this_thread::sleep_for(gather_time);
+    std::this_thread::sleep_for(gather_step);
     lock.lock();
+    if (queue.jobs.size() == before) break;
   }
   if (queue.jobs.empty() && queue.stopping) return std::nullopt;
   std::vector<Job> taken;

@@ -19,11 +19,13 @@ namespace schakel::server {
 namespace {
 
 using namespace std::chrono_literals;
+using exchange::Work;
 using ::testing::ElementsAre;
 using ::testing::Ge;
 using ::testing::IsEmpty;
 using ::testing::Le;
 using ::testing::Lt;
+using ::testing::UnorderedElementsAre;
 using Steady = std::chrono::steady_clock;
 
 // What handlers saw, and a way to wait for it.
@@ -125,6 +127,15 @@ class WorkLoopTest : public schakel::testing::DatabaseTest {
     };
   }
 
+  // Writes down what the table says about the row, and ends it.
+  http::Awaitable<Result<>> ended(exchange::Claimer claimer, Work work) {
+    co_return co_await exchange::commit(*waking_, [&](sql::Transaction& tx) -> Result<> {
+      SCHAKEL_TRY(const auto found, tx.query("SELECT parameters FROM work WHERE id = $1", {work.id}));
+      diary_.write(work.subject + " " + (found.empty() ? "gone" : found[0].text(0)));
+      return exchange::finish_work(tx, claimer, work.id);
+    });
+  }
+
   std::int64_t rows() {
     std::int64_t count = -1;
     EXPECT_TRUE(waking_->read([&](sql::Transaction& tx) -> Result<> {
@@ -163,6 +174,52 @@ TEST_P(WorkLoopTest, RunsTheRowsOfAClaimWhoseAnswerGotLost) {
   loop_->start();
   EXPECT_TRUE(diary_.wait_for(1));
   EXPECT_THAT(diary_.entries(), ElementsAre("m-1"));
+}
+
+// The opening is part of the claiming unit; the rest runs when that is durable.
+TEST_P(WorkLoopTest, OpensARowInTheUnitThatClaimsIt) {
+  loop_->on_claim("test.run", [this](sql::Transaction& tx, const exchange::Claimer& claimer, const Work& work) -> Result<WorkLoop::Rest> {
+    SCHAKEL_CHECK(tx.execute("UPDATE work SET parameters = 'opened' WHERE id = $1", {work.id}));
+    return WorkLoop::Rest([this, claimer, work]() -> http::Awaitable<Result<>> { return ended(claimer, work); });
+  });
+  add("test.run", "one");
+  add("test.run", "two");
+  loop_->start();
+  ASSERT_TRUE(diary_.wait_for(2));
+  EXPECT_THAT(diary_.entries(), ElementsAre("one opened", "two opened"));
+  EXPECT_TRUE(becomes([&] { return rows() == 0; }));
+}
+
+TEST_P(WorkLoopTest, AnOpeningThatEndsItsRowLeavesNothingToRun) {
+  loop_->on_claim("test.run", [this](sql::Transaction& tx, const exchange::Claimer& claimer, const Work& work) -> Result<WorkLoop::Rest> {
+    SCHAKEL_CHECK(exchange::finish_work(tx, claimer, work.id));
+    return WorkLoop::Rest();
+  });
+  loop_->start();
+  add("test.run", "one");
+  EXPECT_TRUE(becomes([&] { return rows() == 0; }));
+  loop_->stop();
+  EXPECT_TRUE(becomes([&] { return loop_->idle(); }));
+}
+
+// ADP-210: what one row meets is its own.
+TEST_P(WorkLoopTest, ARowThatCannotBeOpenedHoldsUpNobody) {
+  std::atomic<bool> repaired{false};
+  loop_->on_claim("test.run", [&](sql::Transaction& tx, const exchange::Claimer& claimer, const Work& work) -> Result<WorkLoop::Rest> {
+    if (work.subject == "broken" && !repaired) return fail("payload.purged", "not there");
+    SCHAKEL_CHECK(tx.execute("UPDATE work SET parameters = 'opened' WHERE id = $1", {work.id}));
+    return WorkLoop::Rest([this, claimer, work]() -> http::Awaitable<Result<>> { return ended(claimer, work); });
+  });
+  add("test.run", "broken");
+  add("test.run", "one");
+  add("test.run", "two");
+  loop_->start();
+  ASSERT_TRUE(diary_.wait_for(2));
+  EXPECT_THAT(diary_.entries(), UnorderedElementsAre("one opened", "two opened"));
+  repaired = true;
+  ASSERT_TRUE(diary_.wait_for(3));
+  EXPECT_EQ(diary_.entries().back(), "broken opened");
+  EXPECT_TRUE(becomes([&] { return rows() == 0; }));
 }
 
 TEST_P(WorkLoopTest, RunsWhatACommitMadeDueWithoutWaitingForThePoll) {
