@@ -3,7 +3,6 @@
 //
 // Whoever may read evidence need not be allowed to read payloads (adapter.md 2.9): without payload.read the archive holds their hashes
 // only, and the manifest says so.
-#include "api/blob_reader.hpp"
 #include "api/confirmation.hpp"
 #include "api/descriptor.hpp"
 #include "api/resources.hpp"

@@ -1,8 +1,8 @@
 // GET /messages/{id}/payloads/{index}: octets, streamed from the store, whole or one range (adapter.md 2.1.3).
-#include "api/blob_reader.hpp"
 #include "api/confirmation.hpp"
 #include "api/descriptor.hpp"
 #include "api/resources.hpp"
+#include "exchange/blob_reader.hpp"
 #include "exchange/commit.hpp"
 
 namespace schakel::api {
@@ -126,7 +126,7 @@ Awaitable<Answer<Response>> download(const Office& office, Visit& visit, Faults 
   if (is_head) {
     response.headers.set("Content-Length", std::to_string(range.bytes()));
   } else {
-    response.stream = read_blob(office.dependencies.database, payload.blob, range.first, range.bytes());
+    response.stream = exchange::read_blob(office.dependencies.database, payload.blob, range.first, range.bytes());
   }
   co_return response;
 }

@@ -5,8 +5,8 @@
 #include <chrono>
 #include <limits>
 
-#include "api/blob_reader.hpp"
 #include "base/limits.hpp"
+#include "exchange/blob_reader.hpp"
 
 namespace schakel::api {
 namespace {
@@ -90,36 +90,15 @@ Bytes end_record(std::size_t members, std::uint64_t directory_bytes, std::uint64
   return out;
 }
 
-// One after the other: octets, or a blob.
-class Sequence final : public http::BodyReader {
+class Archive final : public http::BodyReader {
  public:
-  struct Piece {
-    Bytes octets;
-    std::string blob;
-    std::int64_t size = 0;
-  };
-  Sequence(sql::Database& database, std::vector<Piece> pieces) : database_(database), pieces_(std::move(pieces)) {}
+  Archive(sql::Database& database, std::vector<exchange::Piece> pieces)
+      : pieces_(std::move(pieces)), reader_(exchange::read_pieces(database, pieces_)) {}
 
-  Awaitable<Result<std::size_t>> read(std::span<char> buffer) override {
-    while (piece_ < pieces_.size()) {
-      if (!reader_) reader_ = open(pieces_[piece_]);
-      const auto count = co_await reader_->read(buffer);
-      if (!count || *count > 0) co_return count;
-      reader_.reset();
-      ++piece_;
-    }
-    co_return std::size_t{0};
-  }
+  Awaitable<Result<std::size_t>> read(std::span<char> buffer) override { return reader_->read(buffer); }
 
  private:
-  std::unique_ptr<http::BodyReader> open(Piece& piece) {
-    if (piece.blob.empty()) return std::make_unique<http::StringReader>(std::move(piece.octets));
-    return read_blob(database_, std::move(piece.blob), 0, piece.size);
-  }
-
-  sql::Database& database_;
-  std::vector<Piece> pieces_;
-  std::size_t piece_ = 0;
+  std::vector<exchange::Piece> pieces_;
   std::unique_ptr<http::BodyReader> reader_;
 };
 
@@ -132,7 +111,7 @@ std::uint32_t zip_crc(BytesView octets) {
 }
 
 Awaitable<Result<BlobSums>> sums_of_blob(sql::Database& database, std::string blob, std::int64_t size) {
-  const auto reader = read_blob(database, std::move(blob), 0, size);
+  const auto reader = exchange::read_blob(database, std::move(blob), 0, size);
   boost::crc_32_type crc;
   Sha256 hash;
   std::string buffer(limits::blob_chunk_bytes, '\0');
@@ -149,7 +128,7 @@ Awaitable<Result<BlobSums>> sums_of_blob(sql::Database& database, std::string bl
 Result<ZipArchive> make_zip(sql::Database& database, std::vector<ZipMember> members, Instant at) {
   if (members.size() > members_max) return fail("message.tooLarge", "too many members for one archive");
   const auto time = dos_time(at);
-  std::vector<Sequence::Piece> pieces;
+  std::vector<exchange::Piece> pieces;
   Bytes directory;
   std::uint64_t offset = 0;
   for (auto& member : members) {
@@ -163,7 +142,7 @@ Result<ZipArchive> make_zip(sql::Database& database, std::vector<ZipMember> memb
   const std::uint64_t bytes = offset + directory.size() + end.size();
   if (bytes > bytes_max) return fail("message.tooLarge", "too large for one archive");
   pieces.push_back({directory + end, {}, 0});
-  return ZipArchive{std::make_unique<Sequence>(database, std::move(pieces)), bytes};
+  return ZipArchive{std::make_unique<Archive>(database, std::move(pieces)), bytes};
 }
 
 }  // namespace schakel::api

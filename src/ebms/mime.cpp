@@ -683,9 +683,9 @@ std::string multipart_content_type(std::string_view boundary, std::string_view r
   return out;
 }
 
-std::vector<Attempt::Piece> multipart_body(std::string_view boundary, std::string_view root_content_id, Bytes root,
-                                           const std::vector<exchange::Payload>& payloads, std::vector<Bytes> octets) {
-  std::vector<Attempt::Piece> pieces;
+std::vector<exchange::Piece> multipart_body(std::string_view boundary, std::string_view root_content_id, Bytes root,
+                                            const std::vector<exchange::Payload>& payloads, std::vector<Bytes> octets) {
+  std::vector<exchange::Piece> pieces;
   const auto literal = [&pieces](Bytes text) {
     const auto size = static_cast<std::int64_t>(text.size());
     if (!pieces.empty() && pieces.back().blob.empty()) {
@@ -728,9 +728,9 @@ std::vector<Attempt::Piece> multipart_body(std::string_view boundary, std::strin
   return pieces;
 }
 
-std::uint64_t body_bytes(const std::vector<Attempt::Piece>& pieces) {
+std::uint64_t body_bytes(const std::vector<exchange::Piece>& pieces) {
   std::uint64_t total = 0;
-  for (const Attempt::Piece& piece : pieces) total += static_cast<std::uint64_t>(piece.size);
+  for (const exchange::Piece& piece : pieces) total += static_cast<std::uint64_t>(piece.size);
   return total;
 }
 

@@ -94,8 +94,8 @@ std::string multipart_content_type(std::string_view boundary, std::string_view r
 
 // The body of a request as pieces (2.1): delimiters, headers and the root as octets, payloads as their blobs between them. Without
 // payloads: the root alone. `octets_of(i)`: the octets of payload i when they are at hand, empty otherwise.
-std::vector<Attempt::Piece> multipart_body(std::string_view boundary, std::string_view root_content_id, Bytes root,
-                                           const std::vector<exchange::Payload>& payloads, std::vector<Bytes> octets);
-std::uint64_t body_bytes(const std::vector<Attempt::Piece>&);
+std::vector<exchange::Piece> multipart_body(std::string_view boundary, std::string_view root_content_id, Bytes root,
+                                            const std::vector<exchange::Payload>& payloads, std::vector<Bytes> octets);
+std::uint64_t body_bytes(const std::vector<exchange::Piece>&);
 
 }  // namespace schakel::ebms

@@ -20,6 +20,7 @@
 #include "base/metrics.hpp"
 #include "base/random.hpp"
 #include "base/time.hpp"
+#include "exchange/blob_reader.hpp"
 #include "exchange/message.hpp"
 #include "exchange/store.hpp"
 #include "security/peer.hpp"
@@ -113,12 +114,7 @@ struct Attempt {
   std::string destination;  // scheme://host:port
   std::vector<std::pair<std::string, std::string>> headers;
   // The body: `head` + payloads interleaved + tail. Pieces with `blob` are streamed from the store.
-  struct Piece {
-    Bytes octets;
-    std::string blob;
-    std::int64_t size = 0;
-  };
-  std::vector<Piece> body;
+  std::vector<exchange::Piece> body;
   std::uint64_t body_bytes = 0;
   std::string client_certificate_sha256;  // of the CPA's ClientCertificate after mapping; empty: the tenant's default
   std::string expected_oin;

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <ctime>
 
 #include "base/limits.hpp"
-#include "exchange/blob.hpp"
+#include "exchange/blob_reader.hpp"
 #include "exchange/commit.hpp"
 
 namespace schakel::ebms {
@@ -14,65 +13,6 @@ namespace {
 
 constexpr Duration retry_after_max = std::chrono::hours(24);
 constexpr std::size_t answer_bytes_max = limits::ebms_root_bytes_max;  // an answer is one bare envelope (EB-008)
-
-class Pieces final : public http::BodyReader {
- public:
-  Pieces(std::span<const Attempt::Piece> pieces, sql::Database& database) : pieces_(pieces), database_(database) {}
-
-  http::Awaitable<Result<std::size_t>> read(std::span<char> buffer) override {
-    while (offset_ == current().size()) {
-      if (auto more = co_await advance(); !more)
-        co_return more.error();
-      else if (!*more)
-        co_return std::size_t{0};
-    }
-    const auto count = std::min(buffer.size(), current().size() - offset_);
-    std::memcpy(buffer.data(), current().data() + offset_, count);
-    offset_ += count;
-    co_return count;
-  }
-
- private:
-  BytesView current() const {
-    if (chunk_) return *chunk_;
-    return piece_ > 0 && pieces_[piece_ - 1].blob.empty() ? BytesView(pieces_[piece_ - 1].octets) : BytesView{};
-  }
-
-  // To the next octets. False at the end of the body.
-  http::Awaitable<Result<bool>> advance() {
-    offset_ = 0;
-    if (piece_ > 0 && !pieces_[piece_ - 1].blob.empty()) {
-      const auto& piece = pieces_[piece_ - 1];
-      Bytes octets;
-      const auto found = co_await exchange::read(database_, [&](sql::Transaction& transaction) -> Result<> {
-        SCHAKEL_TRY(octets, exchange::read_chunk(transaction, piece.blob, number_));
-        return {};
-      });
-      if (!found) co_return found.error();
-      ++number_;
-      done_ += static_cast<std::int64_t>(octets.size());
-      if (octets.empty() && done_ != piece.size)
-        co_return fail("storage.failed", "a stored payload has " + std::to_string(done_) + " octets, not " + std::to_string(piece.size));
-      if (!octets.empty()) {
-        chunk_ = std::move(octets);
-        co_return true;
-      }
-    }
-    chunk_.reset();
-    number_ = 0;
-    done_ = 0;
-    if (piece_ == pieces_.size()) co_return false;
-    ++piece_;
-    co_return true;
-  }
-
-  std::span<const Attempt::Piece> pieces_;
-  sql::Database& database_;
-  std::size_t piece_ = 0;  // one past the piece that is being read
-  std::size_t offset_ = 0;
-  std::int64_t number_ = 0, done_ = 0;
-  std::optional<Bytes> chunk_;
-};
 
 Outcome failed(const Error& error) {
   Outcome outcome;
@@ -84,14 +24,10 @@ Outcome failed(const Error& error) {
 }
 
 bool is_in_memory(const Attempt& attempt) {
-  return std::ranges::all_of(attempt.body, [](const Attempt::Piece& piece) { return piece.blob.empty(); });
+  return std::ranges::all_of(attempt.body, [](const exchange::Piece& piece) { return piece.blob.empty(); });
 }
 
 }  // namespace
-
-std::unique_ptr<http::BodyReader> read_pieces(std::span<const Attempt::Piece> pieces, sql::Database& database) {
-  return std::make_unique<Pieces>(pieces, database);
-}
 
 std::optional<Duration> retry_after(std::string_view value, Instant now) {
   std::int64_t seconds = 0;
@@ -149,7 +85,7 @@ http::Awaitable<Outcome> Sender::post(const Attempt& attempt) const {
     request.body.reserve(attempt.body_bytes);
     for (const auto& piece : attempt.body) request.body += piece.octets;
   } else {
-    request.stream = [&] { return read_pieces(attempt.body, database_); };
+    request.stream = [&] { return exchange::read_pieces(database_, attempt.body); };
     request.stream_bytes = attempt.body_bytes;
   }
 

@@ -48,9 +48,6 @@ class Sender {
   Options options_;
 };
 
-// The body of an attempt as a stream: pieces from memory, blobs chunk by chunk from the store. `pieces` and the database outlive it.
-std::unique_ptr<http::BodyReader> read_pieces(std::span<const Attempt::Piece> pieces, sql::Database&);
-
 // Retry-After in seconds or as an HTTP date, at most 24 h (README section 7); nullopt for anything else.
 std::optional<Duration> retry_after(std::string_view value, Instant now);
 
