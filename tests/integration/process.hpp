@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <thread>
@@ -62,6 +63,17 @@ class Process {
     return exit_;
   }
   bool running() { return !poll(); }
+  // Of /proc/PID/status: "VmRSS" (memory now), "VmHWM" (most ever), in KiB.
+  long memory_kib(const std::string& name) const {
+    std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
+    for (std::string word; status >> word;) {
+      if (word != name + ":") continue;
+      long kib = 0;
+      status >> kib;
+      return kib;
+    }
+    return -1;
+  }
 
  private:
   bool poll() {
