@@ -1,8 +1,8 @@
 #include "server/configuration.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "base/json_library.hpp"
 #include "exchange/commit.hpp"
 
 namespace schakel::server {
