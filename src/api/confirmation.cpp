@@ -1,7 +1,6 @@
 #include "api/confirmation.hpp"
 
-#include <nlohmann/json.hpp>
-
+#include "base/json_library.hpp"
 #include "exchange/delivery.hpp"
 
 namespace schakel::api {

@@ -2,11 +2,11 @@
 // 8).
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/json_library.hpp"
 #include "base/result.hpp"
 #include "http/message.hpp"
 

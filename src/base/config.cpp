@@ -12,9 +12,9 @@
 #include <variant>
 
 #include <toml++/toml.h>
-#include <nlohmann/json.hpp>
 
 #include "base/bytes.hpp"
+#include "base/json_library.hpp"
 #include "base/limits.hpp"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX names it, no header of glibc declares it without _GNU_SOURCE

@@ -3,11 +3,12 @@
 // Commands make JSON (their own, or the API's) and name columns into it; nothing is formatted anywhere else. Pure functions.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <ostream>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "base/json_library.hpp"
 
 namespace schakel::cli {
 

@@ -1,6 +1,6 @@
-#include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
+#include "base/json_library.hpp"
 #include "base/limits.hpp"
 #include "cpa/compose.hpp"
 #include "cpa/names.hpp"

@@ -1,7 +1,7 @@
 // ContractSettings as JSON (exchange::Contract::settings).
-#include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
+#include "base/json_library.hpp"
 #include "cpa/contracts.hpp"
 
 namespace schakel::cpa {

@@ -1,9 +1,9 @@
 #include "cpa/specification.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/json.hpp"
+#include "base/json_library.hpp"
 #include "base/limits.hpp"
 #include "base/oin.hpp"
 #include "cpa/names.hpp"

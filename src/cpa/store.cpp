@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 
+#include "base/json_library.hpp"
 #include "cpa/used.hpp"
 #include "http/url.hpp"
 

@@ -1,8 +1,8 @@
 // Sending: what one row of work posts, and what its outcome means (ebms.md 3.2, 3.3; EB-102..106, EB-113, EB-123).
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 
+#include "base/json_library.hpp"
 #include "ebms/encryption.hpp"
 #include "ebms/mime.hpp"
 #include "ebms/msh_state.hpp"

@@ -1,7 +1,7 @@
 #include "ebms/context.hpp"
+#include "base/json_library.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "ebms/ordering.hpp"
 #include "ebms/signing.hpp"

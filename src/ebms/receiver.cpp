@@ -1,7 +1,7 @@
 // Msh::receive: steps 9 to 15 of ebms.md 3.4, inside the unit that makes them durable.
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "base/json_library.hpp"
 #include "ebms/examined.hpp"
 #include "ebms/msh_state.hpp"
 #include "ebms/ordering.hpp"

@@ -1,7 +1,7 @@
 // Signals that we receive about messages and requests of ours (ebms.md 3.6, 3.7, 1.11). Whatever is wrong with one, the sender hears 204: a
 // signal is never answered.
-#include <nlohmann/json.hpp>
 
+#include "base/json_library.hpp"
 #include "ebms/signing.hpp"
 
 namespace schakel::ebms {

@@ -1,6 +1,6 @@
 #include <map>
-#include <nlohmann/json.hpp>
 
+#include "base/json_library.hpp"
 #include "exchange/chain.hpp"
 
 namespace schakel::exchange {

@@ -1,5 +1,5 @@
-#include <nlohmann/json.hpp>
 
+#include "base/json_library.hpp"
 #include "exchange/blob.hpp"
 #include "exchange/store.hpp"
 

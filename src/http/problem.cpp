@@ -1,9 +1,9 @@
 // The one table of problem codes (README section 8, adapter.md 2.1.5) and the responses made of it.
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 
 #include "base/bytes.hpp"
+#include "base/json_library.hpp"
 #include "base/random.hpp"
 #include "http/message.hpp"
 

@@ -4,9 +4,9 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/json_library.hpp"
 #include "base/oin.hpp"
 #include "security/pki_state.hpp"
 

@@ -1,8 +1,7 @@
 #include "server/audit_log.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "base/bytes.hpp"
+#include "base/json_library.hpp"
 #include "exchange/store.hpp"
 
 namespace schakel::server {

@@ -1,9 +1,9 @@
 #include "server/configuration.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "api/routing_json.hpp"
+#include "base/json_library.hpp"
 #include "exchange/commit.hpp"
 
 namespace schakel::server {

@@ -1,7 +1,6 @@
 #include "server/crl_archive.hpp"
 
-#include <nlohmann/json.hpp>
-
+#include "base/json_library.hpp"
 #include "exchange/store.hpp"
 
 namespace schakel::server {

@@ -1,8 +1,8 @@
 #include "server/health.hpp"
+#include "base/json_library.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 namespace schakel::server {
 namespace {

@@ -4,8 +4,8 @@
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <nlohmann/json.hpp>
 
+#include "base/json_library.hpp"
 #include "cpa/store.hpp"
 #include "exchange/blob.hpp"
 #include "exchange/commit.hpp"

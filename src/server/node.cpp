@@ -5,11 +5,10 @@
 #include <map>
 #include <thread>
 
-#include <nlohmann/json.hpp>
-
 #include "api/api.hpp"
 #include "api/jobs.hpp"
 #include "api/webhooks.hpp"
+#include "base/json_library.hpp"
 #include "cpa/certificate_checks.hpp"
 #include "cpa/contracts.hpp"
 #include "cpa/validate.hpp"

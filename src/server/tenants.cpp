@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/bytes.hpp"
+#include "base/json_library.hpp"
 #include "base/oin.hpp"
 #include "security/pkcs11.hpp"
 

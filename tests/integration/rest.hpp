@@ -3,10 +3,10 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
+#include "base/json_library.hpp"
 #include "base/metrics.hpp"
 #include "http/client.hpp"
 #include "http/run.hpp"

@@ -1,9 +1,9 @@
 #include "base/oin.hpp"
+#include "base/json_library.hpp"
 
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <random>
 #include <regex>
 #include <string>

@@ -4,8 +4,7 @@
 #include <gtest/gtest.h>
 #include <libxml/xmlschemas.h>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json_library.hpp"
 #include "cpa/names.hpp"
 #include "support/cpa_samples.hpp"
 #include "support/pki.hpp"

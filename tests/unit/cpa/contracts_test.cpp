@@ -351,7 +351,7 @@ Mandate mandate(std::string mandator, std::string mandatary, std::string scope =
 }
 const std::string scope = "ebms/sim:Melding:1:0/answer";
 
-// CPA-059, SEC-064, ADP-207
+// CPA-059, SEC-061, SEC-064, ADP-207
 TEST(Authenticate, ByOinOrUnderAMandate) {
   const std::string stranger = "00000099000000070000";
   const auto loaded = contract("a");
@@ -384,6 +384,12 @@ TEST(Authenticate, ByOinOrUnderAMandate) {
   auto refused = peer(registry);
   refused.refusal = "SEC.OIN.TEST";
   EXPECT_EQ(reason({}, refused), "SEC.OIN.TEST");
+  for (const auto* department : {"CN=zaaksysteem.registry.example,OU=Burgerzaken", "CN=J. Jansen,OU=Belastingen"}) {
+    auto system = peer(registry);
+    system.subject = department;
+    system.sha256 = system.serial = department;
+    EXPECT_EQ(reason({}, system), "allowed") << "whoever the certificate names within the organisation";
+  }
 }
 
 // SEC-063: a SubOIN is an identity of its own; neither it nor the main OIN has the rights of the other, unless a mandate says so.

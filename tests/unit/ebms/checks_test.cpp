@@ -1,10 +1,10 @@
 // What a receiver refuses, how it says so, and what stays behind (ebms.md 3.4, 3.5, section 4). The sample messages are rendered against
 // the sample agreement.
-#include <nlohmann/json.hpp>
 
 #include <fstream>
 #include <sstream>
 
+#include "base/json_library.hpp"
 #include "unit/ebms/pair.hpp"
 
 namespace schakel::ebms {

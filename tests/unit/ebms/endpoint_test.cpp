@@ -4,8 +4,7 @@
 
 #include <gmock/gmock.h>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json_library.hpp"
 #include "ebms/envelope.hpp"
 #include "exchange/store.hpp"
 #include "support/agreement_builder.hpp"

@@ -1,6 +1,6 @@
 // What the log and the audit log tell of a message, and what they never tell (EB-223).
-#include <nlohmann/json.hpp>
 
+#include "base/json_library.hpp"
 #include "unit/ebms/pair.hpp"
 
 namespace schakel::ebms {

@@ -1,6 +1,6 @@
 // Two message handlers and what passes between them (ebms.md 3.2, 3.3, 3.6, 3.7; EB-100..123).
-#include <nlohmann/json.hpp>
 
+#include "base/json_library.hpp"
 #include "unit/ebms/pair.hpp"
 
 namespace schakel::ebms {

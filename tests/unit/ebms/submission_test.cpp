@@ -1,6 +1,6 @@
 // What an application may ask for, what an operator may do, and who may speak for a party.
-#include <nlohmann/json.hpp>
 
+#include "base/json_library.hpp"
 #include "unit/ebms/pair.hpp"
 
 namespace schakel::ebms {

@@ -1,6 +1,6 @@
-#include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/json_library.hpp"
 #include "store_fixture.hpp"
 
 namespace schakel::exchange {

@@ -2,8 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json_library.hpp"
 #include "http/failure_log.hpp"
 #include "http/offload.hpp"
 #include "listening.hpp"

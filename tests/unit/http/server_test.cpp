@@ -4,9 +4,9 @@
 
 #include <boost/asio/use_awaitable.hpp>
 #include <future>
-#include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/json_library.hpp"
 #include "http/stream.hpp"
 #include "listening.hpp"
 

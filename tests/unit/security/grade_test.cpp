@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
+#include "base/json_library.hpp"
 #include "own_authority.hpp"
 #include "security/keys.hpp"
 

@@ -10,8 +10,8 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
-#include <nlohmann/json.hpp>
 
+#include "base/json_library.hpp"
 #include "own_authority.hpp"
 #include "security/keys.hpp"
 #include "security/tls.hpp"

@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <nlohmann/json.hpp>
 
+#include "base/json_library.hpp"
 #include "own_authority.hpp"
 #include "security/grade.hpp"
 #include "support/pki.hpp"

@@ -1,9 +1,8 @@
 #include "server/health.hpp"
+#include "base/json_library.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <nlohmann/json.hpp>
 
 namespace schakel::server {
 namespace {

@@ -1,0 +1,2 @@
+#define SCHAKEL_JSON_CODE
+#include "base/json_library.hpp"
