@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "security/openssl.hpp"
+#include "security/pkcs11.hpp"
 
 namespace schakel::security {
 namespace {
@@ -97,7 +98,7 @@ Result<std::vector<Certificate>> parse_certificates(BytesView bytes) {
 // PKCS#7 has no order: the leaf is the certificate that holds the key.
 Result<std::shared_ptr<const KeyPair>> pair_up(PrivateKey key, std::vector<Certificate> list) {
   const auto leaf = std::ranges::find_if(list, [&](const Certificate& candidate) { return matches(key.get(), candidate); });
-  if (leaf == list.end()) return fail("SEC.SLEUTEL.MISMATCH", "no certificate of the file belongs to the private key");
+  if (leaf == list.end()) return fail("SEC.SLEUTEL.MISMATCH", "none of the certificates belongs to the private key");
   Certificate certificate = *leaf;
   list.erase(leaf);
   return KeyPair::make(std::move(key), std::move(certificate), std::move(list));
@@ -241,9 +242,43 @@ Result<> write_private_file(const std::string& path, BytesView bytes) {
   return {};
 }
 
-Result<std::shared_ptr<const KeyPair>> load_key_pair(const KeyLocation& location) {
-  if (location.key.starts_with("pkcs11:"))
-    return fail("SEC.SLEUTEL.PKCS11", "PKCS#11 tokens are not built in yet; give a PEM or PKCS#12 file");
+namespace {
+
+// A certificate is public: only its size is bounded.
+Result<std::vector<Certificate>> read_certificates(const std::string& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.number() < 0) return unreadable(path + ": " + system_error());
+  Bytes text;
+  std::array<char, 16 * 1024> buffer{};
+  for (;;) {
+    const auto count = ::read(file.number(), buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return unreadable(path + ": " + system_error());
+    if (count == 0) break;
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+    if (text.size() > key_file_bytes_max) return unreadable(path + " is larger than 1 MiB");
+  }
+  return parse_certificates(text);
+}
+
+// The key in a token; the certificate beside it, or with it in the token.
+Result<std::shared_ptr<const KeyPair>> key_pair_in_token(const KeyLocation& location, Pkcs11Module& tokens) {
+  SCHAKEL_TRY(auto key, tokens.key(location.key, location.passphrase));
+  if (!location.certificates.empty()) {
+    SCHAKEL_TRY(auto list, read_certificates(location.certificates));
+    return pair_up(std::move(key), std::move(list));
+  }
+  SCHAKEL_TRY(auto list, tokens.certificates(location.key, location.passphrase));
+  return pair_up(std::move(key), std::move(list));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const KeyPair>> load_key_pair(const KeyLocation& location, Pkcs11Module* tokens) {
+  if (is_pkcs11_uri(location.key)) {
+    if (tokens == nullptr) return fail("SEC.SLEUTEL.PKCS11", "a key in a token has no place here; give a PEM or PKCS#12 file");
+    return key_pair_in_token(location, *tokens);
+  }
   SCHAKEL_TRY(auto secret, read_private_file(location.key));
   if (location.certificates.empty()) {
     auto pair = KeyPair::from_pkcs12(secret, location.passphrase);
@@ -253,20 +288,7 @@ Result<std::shared_ptr<const KeyPair>> load_key_pair(const KeyLocation& location
   auto key = parse_private_key(secret, location.passphrase);
   OPENSSL_cleanse(secret.data(), secret.size());
   if (!key) return key.error();
-  // The certificate is public: only its size is bounded.
-  const Descriptor file(::open(location.certificates.c_str(), O_RDONLY | O_CLOEXEC));
-  if (file.number() < 0) return unreadable(location.certificates + ": " + system_error());
-  Bytes text;
-  std::array<char, 16 * 1024> buffer{};
-  for (;;) {
-    const auto count = ::read(file.number(), buffer.data(), buffer.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return unreadable(location.certificates + ": " + system_error());
-    if (count == 0) break;
-    text.append(buffer.data(), static_cast<std::size_t>(count));
-    if (text.size() > key_file_bytes_max) return unreadable(location.certificates + " is larger than 1 MiB");
-  }
-  SCHAKEL_TRY(auto list, parse_certificates(text));
+  SCHAKEL_TRY(auto list, read_certificates(location.certificates));
   return pair_up(std::move(*key), std::move(list));
 }
 

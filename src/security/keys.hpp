@@ -45,13 +45,15 @@ class KeyPair {
 
 // Where an own key and certificate are.
 struct KeyLocation {
-  std::string certificates;  // path of the PEM, DER or PKCS#7 file; empty with PKCS#12
+  std::string certificates;  // path of the PEM, DER or PKCS#7 file; empty: with the key, in a PKCS#12 file or a token
   std::string key;           // path of a PEM or PKCS#12 file, or a "pkcs11:" URI (RFC 7512)
-  std::string passphrase;    // from a secret source, never from a command line
+  std::string passphrase;    // from a secret source, never from a command line; the PIN of a token
 };
 
-// Reads the files with the checks of `read_private_file`. A "pkcs11:" URI gives "SEC.SLEUTEL.PKCS11": tokens are not built in yet.
-Result<std::shared_ptr<const KeyPair>> load_key_pair(const KeyLocation&);
+class Pkcs11Module;  // security/pkcs11.hpp
+
+// Reads the files with the checks of `read_private_file`. `tokens`: where the keys of "pkcs11:" URIs are; null: those are refused.
+Result<std::shared_ptr<const KeyPair>> load_key_pair(const KeyLocation&, Pkcs11Module* tokens = nullptr);
 
 // "SEC.SLEUTEL.ONLEESBAAR" for damaged text and for a wrong or missing passphrase (not told apart).
 Result<PrivateKey> parse_private_key(BytesView pem_or_der, std::string_view passphrase = {});

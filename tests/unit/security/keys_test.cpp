@@ -132,7 +132,7 @@ TEST_F(Keys, PemPkcs8AndPkcs12AreRead) {
   EXPECT_EQ(code_of(KeyPair::from_pkcs12("0garbage", "x")), "SEC.SLEUTEL.ONLEESBAAR");
 }
 
-TEST_F(Keys, ATokenIsNotBuiltInYetAndSaysSo) {
+TEST_F(Keys, AKeyInATokenNeedsTokens) {
   EXPECT_EQ(code_of(security::load_key_pair({.certificates = "x", .key = "pkcs11:token=schakel;object=tls", .passphrase = {}})),
             "SEC.SLEUTEL.PKCS11");
 }
