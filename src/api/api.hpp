@@ -65,6 +65,9 @@ struct Dependencies {
   // SEC-078: what follows when the key of this own certificate (SHA-256) is taken out of use: `publicKeySha256`, `successors`, `report`.
   // Errors: "notFound", "state.conflict". Absent: every certificate is unknown.
   std::function<http::Awaitable<Result<OrderedJson>>(std::string tenant, std::string certificate)> emergency_plan = {};
+  // Lets this own certificate (SHA-256) take over from then on (security.md 3.5). Errors: "notFound", "state.conflict" (it cannot be used).
+  // Absent: every certificate is unknown.
+  std::function<Result<>(sql::Transaction&, std::string_view tenant, std::string_view certificate, Instant at)> activate_certificate = {};
   // Called after a commit that changed the configuration, so that caches need not wait for their poll.
   std::function<void()> configuration_changed = {};
 };

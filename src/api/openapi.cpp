@@ -170,6 +170,8 @@ const Operation operations[] = {
      bad},
     {"get", "/certificates", "zoekCertificaten", "Beheer", "Eigen certificaten lezen", Request::none, "", 200, Success::page, "Certificate",
      pages, bad_page},
+    {"post", "/certificates/{id}/_activate", "activeerCertificaat", "Beheer", "Een certificaat het laten overnemen, nu of later",
+     Request::json, "CertificateActivation", 200, Success::object, "ActivatedCertificate", no_query, decide_rotation},
     {"post", "/certificates/{id}/_rotate", "roteerMetSpoed", "Beheer", "Een gecompromitteerde sleutel direct buiten gebruik stellen",
      Request::json, "EmergencyRotation", 200, Success::object, "EmergencyRotationPlan", no_query, decide_rotation},
     {"get", "/trust-anchors", "zoekAnkers", "Beheer", "Vertrouwensankers lezen", Request::none, "", 200, Success::page, "TrustAnchor",

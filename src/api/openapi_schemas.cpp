@@ -150,7 +150,9 @@ const std::string_view operation_schemas = R"json({
 "EmergencyRotation": {"type": "object", "required": ["reason"], "additionalProperties": false, "properties": {"reason": {"type": "string", "minLength": 3, "maxLength": 500}}},
 "EmergencyRotationPlan": {"type": "object", "required": ["publicKeySha256", "successors", "report"], "properties": {"certificate": {"type": "object", "additionalProperties": true}, "publicKeySha256": {"type": "string"}, "successors": {"type": "array", "items": {"type": "object", "properties": {"purpose": {"type": "string"}, "sha256": {"type": "string"}}}},
   "report": {"type": "array", "description": "Wie waarvan op de hoogte moet worden gebracht.", "items": {"type": "object", "additionalProperties": true, "properties": {"to": {"type": "string", "enum": ["tsp", "partner"]}, "what": {"type": "string"}}}}}},
-"Certificate": {"type": "object", "additionalProperties": true, "properties": {"sha256": {"type": "string"}, "subject": {"type": "string"}, "issuer": {"type": "string"}}},
+"CertificateActivation": {"type": "object", "additionalProperties": false, "properties": {"at": {"type": "string", "format": "date-time", "description": "Standaard nu."}}},
+"ActivatedCertificate": {"type": "object", "required": ["sha256", "activeFromAt"], "properties": {"sha256": {"type": "string"}, "activeFromAt": {"type": "string", "format": "date-time"}}},
+"Certificate": {"type": "object", "additionalProperties": true, "properties": {"state": {"type": "string", "enum": ["prepared", "active", "retiring", "retired", "refused"]}, "activeFromAt": {"type": "string", "format": "date-time"}, "sha256": {"type": "string"}, "subject": {"type": "string"}, "issuer": {"type": "string"}}},
 "TrustAnchor": {"type": "object", "additionalProperties": true, "properties": {"sha256": {"type": "string"}, "subject": {"type": "string"}}},
 "Crl": {"type": "object", "additionalProperties": true, "properties": {"issuer": {"type": "string"}, "url": {"type": "string"}}},
 "Setting": {"type": "object", "additionalProperties": true, "properties": {"key": {"type": "string"}, "value": {}, "source": {"type": "string"}}}

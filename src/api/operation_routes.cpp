@@ -106,6 +106,21 @@ http::Awaitable<Answer<Response>> rotate_in_emergency(const Office& office, Visi
   });
 }
 
+// security.md 3.5. Never earlier than now: the predecessor decrypts for 30 days from then.
+InTransaction activate_certificate(const Office& office, const Visit& visit, Faults& faults) {
+  Members members(visit.json, "", faults);
+  const auto at = std::max(members.instant("at").value_or(office.now()), office.now());
+  members.end();
+  return [&office, &visit, at](sql::Transaction& tx) -> Answer<Response> {
+    const auto& activate = office.dependencies.activate_certificate;
+    const auto done = activate ? activate(tx, visit.tenant(), visit.path[0], at) : fail("notFound", "no such certificate");
+    if (!done) return done.error().code == "notFound" ? not_found() : Refusal(done.error());
+    const OrderedJson activated{{"sha256", visit.path[0]}, {"activeFromAt", to_rfc3339(at)}};
+    SCHAKEL_CHECK(audit(tx, office, visit, "certificate.activate", visit.path[0], nullptr, activated));
+    return json_response(200, activated);
+  };
+}
+
 }  // namespace
 
 void add_operation_routes(std::vector<Route>& routes, const Office& office) {
@@ -118,6 +133,8 @@ void add_operation_routes(std::vector<Route>& routes, const Office& office) {
   routes.push_back({"PATCH", "/nodes/{id}", "node.act", false, Body::merge_patch, {}, Access::write, plan(drain)});
   routes.push_back({"GET", "/audit-events", "audit.read", false, Body::none, {"limit", "cursor"}, Access::read, Plan(list_audit)});
   routes.push_back({"GET", "/certificates", "certificate.read", false, Body::none, pages, Access::read, view(known.certificates)});
+  routes.push_back(
+      {"POST", "/certificates/{id}/_activate", "certificate.act", false, Body::json, {}, Access::write, plan(activate_certificate)});
   routes.push_back({"POST",
                     "/certificates/{id}/_rotate",
                     "key.act",

@@ -8,10 +8,11 @@ namespace {
 using Json = api::OrderedJson;
 using exchange::ContractState;
 
-const Identities::Loaded* successor_for(const Identities& after, std::string_view tenant, std::string_view purpose) {
+const Identities::Loaded* successor_for(const Identities& after, std::string_view tenant, std::string_view purpose, Instant now) {
   const auto& all = after.certificates();
   const auto found = std::ranges::find_if(all, [&](const Identities::Loaded& loaded) {
-    return loaded.tenant == tenant && loaded.problem.empty() && loaded.configured.serves(purpose);
+    return loaded.tenant == tenant && loaded.problem.empty() && loaded.configured.serves(purpose) &&
+           after.state(loaded, purpose, now) == security::RotationState::active;
   });
   return found == all.end() ? nullptr : &*found;
 }
@@ -35,14 +36,14 @@ void add_partners(Json& report, const cpa::Contracts& contracts, std::string_vie
 
 }  // namespace
 
-Result<Json> emergency_plan(const Identities::Loaded& compromised, const Identities& after, const cpa::Contracts& contracts) {
+Result<Json> emergency_plan(const Identities::Loaded& compromised, const Identities& after, const cpa::Contracts& contracts, Instant now) {
   const auto& certificate = compromised.key_pair->certificate();
   auto successors = Json::array();
   for (const auto& purpose : compromised.configured.purposes) {
-    const auto* successor = successor_for(after, compromised.tenant, purpose);
+    const auto* successor = successor_for(after, compromised.tenant, purpose, now);
     if (!successor)
-      return fail("state.conflict",
-                  "no other usable certificate of the tenant serves " + purpose + ": put a new one with a new key beside this one first");
+      return fail("state.conflict", "no other active certificate of the tenant serves " + purpose +
+                                        ": put a new one with a new key beside this one first, or activate the one that is prepared");
     successors.push_back({{"purpose", purpose}, {"sha256", successor->key_pair->certificate()->sha256}});
   }
   Json report = Json::array();

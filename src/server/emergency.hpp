@@ -14,7 +14,7 @@ namespace schakel::server {
 
 // What follows when the key of this own certificate is taken out of use, as JSON: `certificate` (sha256, subject, serial, issuer),
 // `publicKeySha256`, `successors` (purpose, sha256) and `report`: whom to tell what (`to` is tsp or partner). `after`: the certificates
-// without that key. Errors: "notFound"; "state.conflict" when no other certificate of the tenant could take over one of its purposes.
-Result<api::OrderedJson> emergency_plan(const Identities::Loaded& compromised, const Identities& after, const cpa::Contracts&);
+// without that key. Errors: "notFound"; "state.conflict" when no other certificate of the tenant is active for one of its purposes.
+Result<api::OrderedJson> emergency_plan(const Identities::Loaded& compromised, const Identities& after, const cpa::Contracts&, Instant now);
 
 }  // namespace schakel::server

@@ -30,16 +30,20 @@ Result<std::shared_ptr<security::TrustStore>> trust_store(const config::Settings
   return security::TrustStore::make(std::move(options), anchors, intermediates);
 }
 
-Result<std::shared_ptr<const security::KeyPair>> key_pair(const OwnCertificate& certificate, const config::Settings& settings) {
+Result<std::shared_ptr<const security::KeyPair>> key_pair(security::KeyLocation location, const config::Secret& passphrase,
+                                                          security::Pkcs11Module* tokens) {
+  if (passphrase.given()) {
+    SCHAKEL_TRY(location.passphrase, passphrase.read());
+  }
+  return security::load_key_pair(location, tokens);
+}
+
+security::KeyLocation location_of(const OwnCertificate& certificate, const config::Settings& settings) {
   const auto path = [&](const std::string& name) {
-    if (name.empty() || name.front() == '/' || name.starts_with("pkcs11:")) return name;
+    if (name.empty() || name.front() == '/' || security::is_pkcs11_uri(name)) return name;
     return settings.resolve(settings.pki.keys + "/" + name);
   };
-  security::KeyLocation location{.certificates = path(certificate.certificates), .key = path(certificate.key), .passphrase = {}};
-  if (certificate.passphrase.given()) {
-    SCHAKEL_TRY(location.passphrase, certificate.passphrase.read());
-  }
-  return security::load_key_pair(location);
+  return {.certificates = path(certificate.certificates), .key = path(certificate.key), .passphrase = {}};
 }
 
 // SEC-017, the part that needs no CRL: path, validity, usage, and that the OIN is one of the tenant's.
@@ -47,10 +51,8 @@ std::string problem_of(const security::KeyPair& own, const OwnCertificate& confi
                        const security::TrustStore& trust, Instant now) {
   std::vector<security::Certificate> chain{own.certificate()};
   chain.insert(chain.end(), own.chain().begin(), own.chain().end());
-  for (const auto& [purpose, usage] :
-       {std::pair{"tls-server", security::Usage::tls_server}, std::pair{"tls-client", security::Usage::tls_client}}) {
-    if (!configured.serves(purpose)) continue;
-    const auto verdict = trust.verify_path_without_revocation(chain, usage, now);
+  for (const auto& purpose : configured.purposes) {
+    const auto verdict = trust.verify_path_without_revocation(chain, usage_of(purpose), now);
     if (!verdict.ok()) return verdict.reason + ": " + verdict.detail;
   }
   const auto& oin = own.certificate()->oin;
@@ -90,19 +92,25 @@ security::TlsSettings tls_settings(const config::Settings& settings) {
   return tls;
 }
 
+security::Usage usage_of(std::string_view purpose) {
+  if (purpose == "tls-server") return security::Usage::tls_server;
+  if (purpose == "signing") return security::Usage::signing;
+  if (purpose == "encryption") return security::Usage::encryption;
+  return security::Usage::tls_client;
+}
+
 std::string key_sha256(const security::Certificate& certificate) {
   return sha256_hex(certificate->public_key_der);
 }
 
 Result<std::vector<security::TlsServer::Identity>> servers_of(const config::Listener& listener, const config::Settings& settings,
-                                                              const Identities& identities, const Trust& trust) {
-  if (listener.certificate.empty()) return identities.servers(settings.node.environment);
-  security::KeyLocation location{
-      .certificates = settings.resolve(listener.certificate), .key = settings.resolve(listener.key), .passphrase = {}};
-  if (listener.passphrase.given()) {
-    SCHAKEL_TRY(location.passphrase, listener.passphrase.read());
-  }
-  SCHAKEL_TRY(auto pair, security::load_key_pair(location));
+                                                              const Identities& identities, const Trust& trust,
+                                                              security::Pkcs11Module* tokens) {
+  if (listener.certificate.empty() && !security::is_pkcs11_uri(listener.key)) return identities.servers(settings.node.environment);
+  SCHAKEL_TRY(auto pair, key_pair({.certificates = settings.resolve(listener.certificate),
+                                   .key = security::is_pkcs11_uri(listener.key) ? listener.key : settings.resolve(listener.key),
+                                   .passphrase = {}},
+                                  listener.passphrase, tokens));
   return std::vector<security::TlsServer::Identity>{
       {.hosts = {}, .key_pair = std::move(pair), .trust = trust.of(settings.node.environment), .production = settings.production()}};
 }
@@ -116,7 +124,8 @@ Result<std::vector<std::string>> proxy_certificates(const std::string& path) {
 }
 
 std::shared_ptr<const Identities> Identities::load(const std::vector<Tenant>& tenants, const config::Settings& settings, const Trust& trust,
-                                                   const KeySet& compromised_keys, const Clock& clock, Log& log) {
+                                                   const KeySet& compromised_keys, const Clock& clock, Log& log,
+                                                   security::Pkcs11Module* tokens) {
   auto identities = std::make_shared<Identities>();
   identities->tenants_ = tenants;
   identities->trust_ = &trust;
@@ -126,7 +135,7 @@ std::shared_ptr<const Identities> Identities::load(const std::vector<Tenant>& te
     const auto store = trust.of(tenant.environment);
     for (const auto& certificate : tenant.certificates) {
       Loaded loaded{.tenant = tenant.slug, .configured = certificate, .key_pair = nullptr, .problem = {}};
-      if (auto pair = key_pair(certificate, settings); !pair)
+      if (auto pair = key_pair(location_of(certificate, settings), certificate.passphrase, tokens); !pair)
         loaded.problem = pair.error().code + ": " + pair.error().detail;
       else
         loaded.key_pair = std::move(*pair);
@@ -137,7 +146,9 @@ std::shared_ptr<const Identities> Identities::load(const std::vector<Tenant>& te
             store ? problem_of(*loaded.key_pair, certificate, tenant, *store, clock.now()) : "SEC.PKI.ANKER: no anchors are configured";
       if (!loaded.problem.empty()) {
         ++identities->faults_;
-        log.error("certificate.notUsed", {{"tenant", tenant.slug}, {"file", certificate.certificates}, {"problem", loaded.problem}});
+        log.error("certificate.notUsed", {{"tenant", tenant.slug},
+                                          {"file", certificate.certificates.empty() ? certificate.key : certificate.certificates},
+                                          {"problem", loaded.problem}});
       } else if (store) {
         // Our own chain's CRLs are fetched ahead too: the peer needs them (SEC-025).
         std::vector<security::Certificate> chain{loaded.key_pair->certificate()};
@@ -158,7 +169,7 @@ const Tenant* Identities::tenant(std::string_view slug) const {
 std::vector<security::TlsServer::Identity> Identities::servers(const std::string& default_environment) const {
   std::vector<security::TlsServer::Identity> servers;
   for (const auto& loaded : loaded_) {
-    if (!loaded.problem.empty() || !loaded.configured.serves("tls-server")) continue;
+    if (!rights(loaded, "tls-server", clock_->now()).serve) continue;
     const auto* owner = tenant(loaded.tenant);
     security::TlsServer::Identity identity{.hosts = owner->hosts,
                                            .key_pair = loaded.key_pair,
@@ -188,10 +199,54 @@ const Identities::Loaded* Identities::certificate(std::string_view slug, std::st
 const Identities::Loaded* Identities::client_certificate(std::string_view slug, std::string_view sha256) const {
   const Loaded* chosen = nullptr;
   for (const auto& loaded : loaded_) {
-    if (loaded.tenant != slug || !loaded.problem.empty() || !loaded.configured.serves("tls-client")) continue;
+    if (loaded.tenant != slug || !rights(loaded, "tls-client", clock_->now()).connect) continue;
     if (!chosen || loaded.key_pair->certificate()->sha256 == sha256) chosen = &loaded;
   }
   return chosen;
+}
+
+security::RotationState Identities::state(const Loaded& own, std::string_view purpose, Instant now) const {
+  const auto& certificate = own.key_pair->certificate();
+  security::Rotation rotation{.active_from = own.configured.active_from.value_or(Instant{}),
+                              .succeeded_at = std::nullopt,
+                              .revoked_at = std::nullopt,
+                              .not_after = certificate->not_after};
+  for (const auto& other : loaded_) {
+    const bool may_succeed = other.tenant == own.tenant && other.problem.empty() && other.configured.serves(purpose) &&
+                             other.key_pair->certificate()->oin.oin == certificate->oin.oin;
+    const auto from = other.configured.active_from;
+    if (!may_succeed || !from || *from <= rotation.active_from) continue;
+    rotation.succeeded_at = std::min(rotation.succeeded_at.value_or(*from), *from);
+  }
+  return security::rotation_state(rotation, now);
+}
+
+security::KeyRights Identities::rights(const Loaded& loaded, std::string_view purpose, Instant now) const {
+  if (!loaded.problem.empty() || !loaded.configured.serves(purpose)) return {};
+  return security::key_rights(state(loaded, purpose, now));
+}
+
+std::optional<Instant> Identities::next_activation(Instant now) const {
+  std::optional<Instant> next;
+  for (const auto& loaded : loaded_)
+    if (const auto from = loaded.configured.active_from; from && *from > now) next = std::min(next.value_or(*from), *from);
+  return next;
+}
+
+bool Identities::awaits_token() const {
+  return std::ranges::any_of(loaded_, [](const Loaded& loaded) { return loaded.problem.starts_with("SEC.SLEUTEL.PKCS11"); });
+}
+
+std::shared_ptr<const security::KeyPair> Identities::signing_key(std::string_view slug, std::string_view sha256, Instant now) const {
+  const auto* own = certificate(slug, sha256);
+  return own && rights(*own, "signing", now).sign ? own->key_pair : nullptr;
+}
+
+std::vector<std::shared_ptr<const security::KeyPair>> Identities::decryption_keys(std::string_view slug, Instant now) const {
+  std::vector<std::shared_ptr<const security::KeyPair>> keys;
+  for (const auto& loaded : loaded_)
+    if (loaded.tenant == slug && rights(loaded, "encryption", now).decrypt) keys.push_back(loaded.key_pair);
+  return keys;
 }
 
 Result<std::shared_ptr<security::TlsClient>> Identities::web_client(std::string_view slug, bool two_sided) const {

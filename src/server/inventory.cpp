@@ -1,5 +1,7 @@
 #include "server/inventory.hpp"
 
+#include <set>
+
 namespace schakel::server {
 namespace {
 
@@ -18,6 +20,16 @@ Json described(const security::Certificate& certificate) {
           {"notAfterAt", to_rfc3339(certificate->not_after)}};
 }
 
+// For several purposes at once: the one in which it does most.
+security::RotationState first_state(const Identities& identities, const Identities::Loaded& own, Instant now) {
+  using security::RotationState;
+  std::set<RotationState> states;
+  for (const auto& purpose : own.configured.purposes) states.insert(identities.state(own, purpose, now));
+  for (const auto state : {RotationState::active, RotationState::retiring, RotationState::prepared})
+    if (states.contains(state)) return state;
+  return RotationState::retired;
+}
+
 }  // namespace
 
 Json certificates_json(const Identities& identities, const OwnCertificates& own, std::string_view tenant, Instant now) {
@@ -25,14 +37,18 @@ Json certificates_json(const Identities& identities, const OwnCertificates& own,
   for (const auto& loaded : identities.certificates()) {
     if (loaded.tenant != tenant) continue;
     Json entry = loaded.key_pair ? described(loaded.key_pair->certificate()) : Json::object();
-    entry["id"] = loaded.key_pair ? loaded.key_pair->certificate()->sha256 : loaded.configured.certificates;
+    const auto& configured = loaded.configured;
+    entry["id"] = loaded.key_pair                   ? loaded.key_pair->certificate()->sha256
+                  : configured.certificates.empty() ? configured.key
+                                                    : configured.certificates;
     entry["purposes"] = loaded.configured.purposes;
     if (loaded.key_pair) {
       entry["oin"] = loaded.key_pair->certificate()->oin.oin;
       entry["hosts"] = loaded.key_pair->certificate()->dns_names;
       if (const auto days = security::expiry_warning(loaded.key_pair->certificate()->not_after, now)) entry["expiresWithinDays"] = *days;
     }
-    entry["state"] = loaded.problem.empty() ? "active" : "refused";
+    entry["state"] = loaded.problem.empty() ? security::to_string(first_state(identities, loaded, now)) : "refused";
+    if (configured.active_from) entry["activeFromAt"] = to_rfc3339(*configured.active_from);
     if (!loaded.problem.empty()) entry["problem"] = loaded.problem;
     if (loaded.key_pair) {
       auto findings = Json::array();

@@ -43,6 +43,7 @@ namespace {
 
 constexpr Duration configuration_poll = std::chrono::seconds(1);  // CPA-050 and adapter.md 3.11.4 ask for at most 5 s
 constexpr Duration clock_poll = std::chrono::seconds(30);
+constexpr Duration renewal_retry = std::chrono::minutes(1);  // of certificates, when a token or a listener did not do what it should
 constexpr Duration seal_interval = std::chrono::seconds(1);
 constexpr std::chrono::seconds resolve_timeout{5};  // of a webhook's name, while its registration waits
 constexpr std::chrono::seconds observe_interval{15};
@@ -61,6 +62,7 @@ struct Node::Parts {
       : settings(std::move(checked.settings)),
         effective(std::move(checked.effective)),
         environment(environment_),
+        tokens(settings.pki.pkcs11_module, environment.log, environment.metrics),
         io(std::max(2U, std::thread::hardware_concurrency())),
         blocking(1),
         fetching(1) {}
@@ -70,6 +72,7 @@ struct Node::Parts {
   Environment environment;
   std::atomic<bool> migrated{false}, draining{false}, stopped{false};
   ClockWatch clock_watch;
+  security::Pkcs11Module tokens;  // outlived by the keys in it
 
   std::unique_ptr<FileLock> lock;
   std::unique_ptr<WakingDatabase> database;
@@ -86,6 +89,7 @@ struct Node::Parts {
   std::unique_ptr<AuditLog> audit;
   mutable std::mutex identities_mutex;
   std::shared_ptr<const Identities> identities;
+  std::atomic<Instant> renewal_due{Instant::max()};  // a certificate in them becomes active, or a token may be back
   std::unique_ptr<ebms::Msh> msh;
   std::unique_ptr<ebms::Sender> sender;
   std::unique_ptr<ebms::Endpoint> endpoint;
@@ -282,6 +286,14 @@ struct Node::Parts {
             .crls = [this](std::string_view slug) { return crls_json(trust, tenant(slug), clock().now()); },
             .settings = [this] { return settings_json(effective); },
             .emergency_plan = [this](std::string slug, std::string sha256) { return plan_emergency(std::move(slug), std::move(sha256)); },
+            .activate_certificate = [this](sql::Transaction& transaction, std::string_view slug, std::string_view sha256,
+                                           Instant at) -> Result<> {
+              const auto own = current_identities();
+              const auto* chosen = own->certificate(slug, sha256);
+              if (!chosen) return fail("notFound", "no such certificate");
+              if (!chosen->problem.empty()) return fail("state.conflict", "the certificate cannot be used: " + chosen->problem);
+              return activate_certificate(transaction, slug, chosen->configured, at, clock().now());
+            },
             .configuration_changed = [this] { configuration_changed.notify(); }});
   }
 
@@ -328,8 +340,8 @@ struct Node::Parts {
       const auto current = configuration->current();
       auto keys = current->compromised_keys;
       keys.insert(key_sha256(compromised->key_pair->certificate()));
-      const auto after = Identities::load(current->tenants, settings, trust, keys, clock(), log());
-      plan = emergency_plan(*compromised, *after, *current->contracts);
+      const auto after = Identities::load(current->tenants, settings, trust, keys, clock(), log(), &tokens);
+      plan = emergency_plan(*compromised, *after, *current->contracts, clock().now());
     };
     co_await run_blocking(blocking.executor(), std::move(look));
     co_return plan;
@@ -411,7 +423,7 @@ struct Node::Parts {
   }
 
   Result<std::shared_ptr<security::TlsServer>> make_tls(const config::Listener& configured, security::TlsSettings own) {
-    SCHAKEL_TRY(auto shown, servers_of(configured, settings, *current_identities(), trust));
+    SCHAKEL_TRY(auto shown, servers_of(configured, settings, *current_identities(), trust, &tokens));
     SCHAKEL_TRY(auto server, security::TlsServer::make(std::move(own), std::move(shown), clock()));
     tls_servers[configured.name] = server;
     return server;
@@ -461,11 +473,17 @@ struct Node::Parts {
     checks.push_back(judged("database", migrated && database->available(), "the last contact failed"));
     checks.push_back(judged("lease", migrated && lease && lease->claimer(), "this node holds no lease"));
     const auto own = current_identities();
-    checks.push_back(judged("keys", own && own->faults() == 0, "a certificate of a tenant cannot be used; see the log", Status::warn));
+    checks.push_back(keys_check(own && own->faults() == 0));
     checks.push_back(judged("listeners", listening(), "not every listener is open"));
     checks.push_back(clock_watch.check());
     checks.push_back(judged("draining", !draining && !(lease && lease->draining()), "the node is stopping, or was asked to drain"));
     return checks;
+  }
+
+  HealthCheck keys_check(bool usable) const {
+    std::string output = usable ? "" : "a certificate of a tenant cannot be used; see the log";
+    for (const auto& failing : tokens.failing()) output += (output.empty() ? "" : "; ") + failing;
+    return {.name = "keys", .status = output.empty() ? HealthCheck::Status::pass : HealthCheck::Status::warn, .output = output};
   }
 
   bool listening() const {
@@ -481,12 +499,15 @@ struct Node::Parts {
     return identities;
   }
   void set_identities(std::shared_ptr<const Identities> fresh) {
+    const auto now = clock().now();
+    const auto activation = fresh->next_activation(now).value_or(Instant::max());
+    renewal_due = fresh->awaits_token() ? std::min(activation, now + renewal_retry) : activation;
     const std::lock_guard guard(identities_mutex);
     identities = std::move(fresh);
   }
 
   std::shared_ptr<const Identities> loaded_identities(const Configuration& current) {
-    return Identities::load(current.tenants, settings, trust, current.compromised_keys, clock(), log());
+    return Identities::load(current.tenants, settings, trust, current.compromised_keys, clock(), log(), &tokens);
   }
 
   // New certificates for new handshakes; running connections keep theirs (SEC-074).
@@ -494,7 +515,7 @@ struct Node::Parts {
     const std::lock_guard one_at_a_time(renewal);
     auto fresh = loaded_identities(*configuration->current());
     for (const auto& [name, server] : tls_servers) {
-      auto shown = servers_of(settings.listeners.at(name), settings, *fresh, trust);
+      auto shown = servers_of(settings.listeners.at(name), settings, *fresh, trust, &tokens);
       const auto replaced = shown ? server->replace(std::move(*shown)) : Result<>(shown.error());
       if (replaced) continue;
       log().error("certificate.notReplaced", {{"listener", name}, {"code", replaced.error().code}, {"detail", replaced.error().detail}});
@@ -524,7 +545,10 @@ struct Node::Parts {
         log().warning("configuration.notRead", {{"code", changed.error().code}, {"detail", changed.error().detail}});
         continue;
       }
-      if (!*changed) continue;
+      if (!*changed) {
+        co_await renew_when_due();
+        continue;
+      }
       const auto current = configuration->current();
       log().info("configuration.loaded", {{"version", current->version}, {"contracts", current->contracts->all().size()}});
       const bool other_tenants = current->tenants != former->tenants;
@@ -538,6 +562,15 @@ struct Node::Parts {
       };
       co_await run_blocking(blocking.executor(), std::move(take_over));
     }
+  }
+
+  // A certificate whose time has come is shown to new handshakes, and its predecessor no longer (security.md 3.5).
+  http::Awaitable<> renew_when_due() {
+    const auto now = clock().now();
+    if (now < renewal_due.load()) co_return;
+    renewal_due = now + renewal_retry;
+    std::function<void()> renew = [this] { renew_identities(); };
+    co_await run_blocking(blocking.executor(), std::move(renew));
   }
 
   http::Awaitable<> watch_own_certificates() {

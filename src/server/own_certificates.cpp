@@ -1,5 +1,6 @@
 #include "server/own_certificates.hpp"
 
+#include <algorithm>
 #include <set>
 
 #include "security/crl.hpp"
@@ -29,9 +30,11 @@ std::vector<CertificateFinding> OwnCertificates::judge(const Identities::Loaded&
   std::vector<CertificateFinding> findings;
   std::vector<security::Certificate> chain{own.key_pair->certificate()};
   chain.insert(chain.end(), own.key_pair->chain().begin(), own.key_pair->chain().end());
-  const auto usage = own.configured.serves("tls-server") ? security::Usage::tls_server : security::Usage::tls_client;
-  const auto verdict = trust.verify_path_fetching(chain, usage, clock_.now());
-  if (!verdict.ok()) findings.push_back({verdict.reason, verdict.detail});
+  for (const auto& purpose : own.configured.purposes) {
+    const auto verdict = trust.verify_path_fetching(chain, usage_of(purpose), clock_.now());
+    const CertificateFinding finding{verdict.reason, verdict.detail};
+    if (!verdict.ok() && std::ranges::find(findings, finding) == findings.end()) findings.push_back(finding);
+  }
   std::set<std::string> urls;
   for (const auto& certificate : chain) urls.insert(certificate->crl_urls.begin(), certificate->crl_urls.end());
   for (const auto& url : urls)

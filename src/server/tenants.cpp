@@ -7,6 +7,7 @@
 
 #include "base/bytes.hpp"
 #include "base/oin.hpp"
+#include "security/pkcs11.hpp"
 
 namespace schakel::server {
 namespace {
@@ -72,11 +73,19 @@ class Reader {
 
 Result<OwnCertificate> certificate_from(const Json& object, const std::string& pointer) {
   OwnCertificate certificate;
-  Reader reader(object, pointer, {"certificates", "key", "passphrase", "purposes"});
+  Reader reader(object, pointer, {"certificates", "key", "passphrase", "purposes", "activeFromAt"});
   reader.text("certificates", certificate.certificates);
   reader.text("key", certificate.key);
   reader.text("passphrase", certificate.passphrase.reference);
   reader.texts("purposes", certificate.purposes);
+  std::string active_from;
+  reader.text("activeFromAt", active_from);
+  if (!active_from.empty()) {
+    if (const auto at = parse_datetime(active_from))
+      certificate.active_from = at->instant;
+    else
+      reader.fault("a date and time of RFC 3339 is expected", "activeFromAt");
+  }
   if (auto fault = reader.first_fault()) return *fault;
   return certificate;
 }
@@ -116,6 +125,7 @@ std::string to_json(const Tenant& tenant) {
     Json entry{{"certificates", certificate.certificates}, {"key", certificate.key}};
     if (certificate.passphrase.given()) entry["passphrase"] = certificate.passphrase.reference;
     entry["purposes"] = certificate.purposes;
+    if (certificate.active_from) entry["activeFromAt"] = to_rfc3339(*certificate.active_from);
     json["certificates"].push_back(std::move(entry));
   }
   return json.dump();
@@ -141,6 +151,8 @@ std::vector<Error> check(const Tenant& tenant) {
     const auto pointer = "/certificates/" + std::to_string(i);
     const auto& certificate = tenant.certificates[i];
     if (certificate.key.empty()) fault("the file of the key is missing", pointer + "/key");
+    if (security::is_pkcs11_uri(certificate.key))
+      if (const auto good = security::check_pkcs11_uri(certificate.key); !good) fault(good.error().detail, pointer + "/key");
     const auto& passphrase = certificate.passphrase.reference;
     if (!passphrase.empty() && !passphrase.starts_with("file:") && !passphrase.starts_with("env:"))
       fault("a secret is given as file: or env:", pointer + "/passphrase");
@@ -188,6 +200,19 @@ Result<Put> put_tenant(sql::Transaction& transaction, const Tenant& tenant, Inst
                               .changed_at = now};
   SCHAKEL_CHECK(exchange::put_document(transaction, document));
   return former ? Put::changed : Put::created;
+}
+
+Result<> activate_certificate(sql::Transaction& transaction, std::string_view slug, const OwnCertificate& certificate, Instant at,
+                              Instant now) {
+  SCHAKEL_TRY(auto tenants, load_tenants(transaction));
+  for (auto& tenant : tenants) {
+    const auto found = std::ranges::find(tenant.certificates, certificate);
+    if (tenant.slug != slug || found == tenant.certificates.end()) continue;
+    found->active_from = at;
+    SCHAKEL_CHECK(put_tenant(transaction, tenant, now));
+    return {};
+  }
+  return fail("notFound", "the tenant no longer has this certificate");
 }
 
 }  // namespace schakel::server

@@ -2,6 +2,7 @@
 // is the slug.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,17 +16,20 @@
 
 namespace schakel::server {
 
-// An own certificate: files below `pki.keys`. Purposes: tls-server, tls-client, signing, encryption (README section 17).
+// An own certificate: files below `pki.keys`, or a token. Purposes: tls-server, tls-client, signing, encryption (README section 17).
 struct OwnCertificate {
-  std::string certificates;  // PEM: leaf and chain, or PKCS#12 in `key`
-  std::string key;
-  config::Secret passphrase;
+  std::string certificates;   // PEM: leaf and chain; empty: with the key
+  std::string key;            // PEM or PKCS#12, or the "pkcs11:" URI of a key in a token (SEC-070)
+  config::Secret passphrase;  // of the key; the PIN of the token
   std::vector<std::string> purposes = {"tls-server", "tls-client"};
+  // Rotation (security.md 3.5): from then on it takes over from the certificates for the same purpose and OIN that are active earlier.
+  // Without: active from the beginning, beside the others without.
+  std::optional<Instant> active_from = {};
 
   bool serves(std::string_view purpose) const;
   friend bool operator==(const OwnCertificate& a, const OwnCertificate& b) {
     return a.certificates == b.certificates && a.key == b.key && a.passphrase.reference == b.passphrase.reference &&
-           a.purposes == b.purposes;
+           a.purposes == b.purposes && a.active_from == b.active_from;
   }
 };
 
@@ -49,5 +53,7 @@ Result<std::vector<Tenant>> load_tenants(sql::Transaction&);
 // environment of a tenant never changes.
 enum class Put { created, changed, same };
 Result<Put> put_tenant(sql::Transaction&, const Tenant&, Instant now);
+// Lets this certificate of the tenant take over at that moment. "notFound": the tenant no longer has it.
+Result<> activate_certificate(sql::Transaction&, std::string_view slug, const OwnCertificate&, Instant at, Instant now);
 
 }  // namespace schakel::server

@@ -112,6 +112,7 @@ struct SiteOptions {
   std::string crl_refresh = "1h";
   std::string external = "", inner = "";  // more keys of the external listener; of internal and admin: ", tls = \"oneSided\""
   std::string more = "";                  // more tables of the configuration
+  std::string pki = "";                   // more keys of [pki]
 };
 
 class Site {
@@ -183,7 +184,12 @@ class Site {
   }
   // Gives the tenant these certificates, in this order; also beside a running node.
   void use_certificates(const std::vector<std::string>& names) {
-    certificate_names_ = names;
+    std::vector<server::OwnCertificate> certificates;
+    for (const auto& name : names) certificates.push_back(in_files(name));
+    use_certificates(std::move(certificates));
+  }
+  void use_certificates(std::vector<server::OwnCertificate> certificates) {
+    certificates_ = std::move(certificates);
     set_up();
   }
 
@@ -213,8 +219,13 @@ class Site {
            "\"\npool-size = 6\n[listeners]\nexternal = { bind = " + bind(port(external_)) + options_.external +
            " }\ninternal = { bind = " + bind(port(internal_)) + options_.inner + " }\nadmin = { bind = " + bind(port(admin_)) +
            options_.inner + " }\nops = { bind = " + bind(port(ops_)) +
-           " }\n[pki]\ntest-anchors = \"anchors.pem\"\nintermediates = \"intermediates.pem\"\nkeys = \"keys\"\n[crl]\nrefresh = \"" +
-           options_.crl_refresh + "\"\n[webhook]\nallowed-networks = [\"127.0.0.0/8\"]\nallow-http = true\n" + options_.more;
+           " }\n[pki]\ntest-anchors = \"anchors.pem\"\nintermediates = \"intermediates.pem\"\nkeys = \"keys\"\n" + options_.pki +
+           "[crl]\nrefresh = \"" + options_.crl_refresh + "\"\n[webhook]\nallowed-networks = [\"127.0.0.0/8\"]\nallow-http = true\n" +
+           options_.more;
+  }
+
+  static server::OwnCertificate in_files(const std::string& name) {
+    return {.certificates = name + ".pem", .key = name + ".key", .passphrase = {}};
   }
 
   void set_up() {
@@ -228,8 +239,7 @@ class Site {
     tenant.name = options_.name;
     tenant.oins = {options_.oin};
     tenant.hosts = {"localhost"};
-    for (const auto& name : certificate_names_)
-      tenant.certificates.push_back({.certificates = name + ".pem", .key = name + ".key", .passphrase = {}});
+    tenant.certificates = certificates_;
     server::set_up_tenant(*database, tenant, api_key_.empty() ? (folder_ / "api.key").string() : "", random, SystemClock().now()).value();
     std::ifstream key(folder_ / "api.key");
     std::getline(key, api_key_);
@@ -241,7 +251,7 @@ class Site {
   Folder folder_;
   unsigned short external_ = 0, admin_ = 0, internal_ = 0, ops_ = 0;
   std::optional<security::Issued> identity_;
-  std::vector<std::string> certificate_names_{"tls"};
+  std::vector<server::OwnCertificate> certificates_{in_files("tls")};
   std::string api_key_;
   std::unique_ptr<Process> process_;
 };

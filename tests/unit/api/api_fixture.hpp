@@ -108,6 +108,9 @@ class ApiTest : public ::testing::Test {
     dependencies.emergency_plan = [this](std::string tenant, std::string certificate) -> http::Awaitable<Result<OrderedJson>> {
       co_return emergency_plan(std::move(tenant), std::move(certificate));
     };
+    dependencies.activate_certificate = [this](sql::Transaction&, std::string_view tenant, std::string_view certificate, Instant at) {
+      return activate_certificate(tenant, certificate, at);
+    };
     api = std::make_unique<Api>(settings, std::move(dependencies));
   }
 
@@ -354,6 +357,8 @@ class ApiTest : public ::testing::Test {
   std::function<void(std::string_view tenant, cpa::ValidationOptions&)> complete_validation;
   std::function<Result<OrderedJson>(std::string tenant, std::string certificate)> emergency_plan =
       [](std::string, std::string) -> Result<OrderedJson> { return fail("notFound", ""); };
+  std::function<Result<>(std::string_view tenant, std::string_view certificate, Instant at)> activate_certificate =
+      [](std::string_view, std::string_view, Instant) -> Result<> { return fail("notFound", ""); };
   std::string stad_environment = "test";
   std::string key, admin_key, other_key;
   std::string remote_address = "10.0.0.1";

@@ -141,6 +141,7 @@ TEST_F(Operation, EachRoleMayDoWhatTheSpecificationGivesIt) {
       {"PATCH /nodes/{id}", "AP"},
       {"GET /audit-events", "tu"},
       {"GET /certificates", "tscuv"},
+      {"POST /certificates/{id}/_activate", "ts"},
       {"POST /certificates/{id}/_rotate", "ts"},
       {"GET /trust-anchors", "tscuv"},
       {"GET /crls", "tscuv"},

@@ -88,6 +88,30 @@ TEST_F(OperationTest, AnEmergencyRotationIsForTheSecurityOfficerAndAudited) {
   EXPECT_EQ(audit_of("certificate.emergencyRotate").front()["after"]["reason"], "gestolen");
 }
 
+// security.md 3.5, SEC-106
+TEST_F(OperationTest, ACertificateIsActivatedNowOrLaterAndAudited) {
+  std::vector<std::pair<std::string, Instant>> activated;
+  activate_certificate = [&](std::string_view tenant, std::string_view certificate, Instant at) -> Result<> {
+    if (tenant != "stad" || certificate == "other") return fail("notFound", "no such certificate");
+    if (certificate == "broken") return fail("state.conflict", "the certificate cannot be used");
+    activated.emplace_back(certificate, at);
+    return {};
+  };
+  const auto now = clock.now();
+  EXPECT_EQ(admin("POST", "/certificates/next/_activate", Json::object()).status, 200U);
+  const auto later = admin("POST", "/certificates/next/_activate", {{"at", to_rfc3339(now + std::chrono::hours(24))}});
+  EXPECT_EQ(later.status, 200U) << later.body;
+  EXPECT_EQ(later.json["activeFromAt"], to_rfc3339(now + std::chrono::hours(24)));
+  EXPECT_EQ(admin("POST", "/certificates/next/_activate", {{"at", "2001-01-01T00:00:00Z"}}).status, 200U);
+  EXPECT_EQ(activated,
+            (std::vector<std::pair<std::string, Instant>>{{"next", now}, {"next", now + std::chrono::hours(24)}, {"next", now}}));
+  EXPECT_EQ(admin("POST", "/certificates/next/_activate", {{"at", "morgen"}}).status, 400U);
+  EXPECT_EQ(admin("POST", "/certificates/other/_activate", Json::object()).status, 404U);
+  EXPECT_EQ(admin("POST", "/certificates/broken/_activate", Json::object()).code(), "state.conflict");
+  EXPECT_EQ(activated.size(), 3U);
+  EXPECT_EQ(audit_of("certificate.activate").size(), 3U);
+}
+
 // Without a successor nothing changes.
 TEST_F(OperationTest, AnEmergencyRotationWithoutASuccessorIsRefused) {
   emergency_plan = [](std::string, std::string) -> Result<OrderedJson> { return fail("state.conflict", "no other certificate"); };

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "integration/cpa_document.hpp"
 #include "server/emergency.hpp"
@@ -12,6 +13,8 @@
 #include "server/offloaded_clients.hpp"
 #include "server/own_certificates.hpp"
 #include "support/pki.hpp"
+#include "support/recording_log.hpp"
+#include "support/softhsm.hpp"
 #include "unit/security/own_authority.hpp"
 
 namespace schakel::server {
@@ -21,6 +24,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr auto own_oin = "00000099000000010000", partner_oin = "00000099000000020000";
@@ -108,10 +112,10 @@ TEST_F(CertificatesTest, AnEmergencyNeedsASuccessorForEachPurpose) {
   const auto present = load();
   const auto& compromised = *present->certificate("stad", lost.certificate->sha256);
   EXPECT_EQ(present->certificate("dorp", lost.certificate->sha256), nullptr);
-  EXPECT_EQ(emergency_plan(compromised, *load(keys), none).error().code, "state.conflict");
+  EXPECT_EQ(emergency_plan(compromised, *load(keys), none, clock_.now()).error().code, "state.conflict");
   add("second");
   tenant_.certificates.back().purposes = {"tls-server"};
-  const auto half = emergency_plan(compromised, *load(keys), none);
+  const auto half = emergency_plan(compromised, *load(keys), none, clock_.now());
   ASSERT_FALSE(half);
   EXPECT_THAT(half.error().detail, HasSubstr("tls-client"));
 }
@@ -137,8 +141,8 @@ TEST_F(CertificatesTest, AnEmergencySaysWhoMustBeTold) {
   contracts.push_back(contract("cpa-other", next, exchange::ContractState::active));
   contracts.push_back(contract("cpa-ended", lost, exchange::ContractState::retired));
   const auto present = load(), after = load({key_sha256(lost.certificate)});
-  const auto plan =
-      emergency_plan(*present->certificate("stad", lost.certificate->sha256), *after, cpa::Contracts(std::move(contracts), {}, {}, {}));
+  const auto plan = emergency_plan(*present->certificate("stad", lost.certificate->sha256), *after,
+                                   cpa::Contracts(std::move(contracts), {}, {}, {}), clock_.now());
   ASSERT_TRUE(plan) << plan.error().detail;
   EXPECT_EQ((*plan)["publicKeySha256"], key_sha256(lost.certificate));
   EXPECT_EQ((*plan)["successors"][0]["sha256"], next.certificate->sha256);
@@ -147,6 +151,143 @@ TEST_F(CertificatesTest, AnEmergencySaysWhoMustBeTold) {
   EXPECT_EQ((*plan)["report"][0]["serial"], lost.certificate->serial);
   EXPECT_EQ((*plan)["report"][1]["oin"], partner_oin);
   EXPECT_EQ((*plan)["report"][1]["cpaId"], "cpa-bound");
+}
+
+// SEC-070, SEC-071: of a tenant and of a listener; the PIN is never shown.
+TEST_F(CertificatesTest, AKeyMayBeInAToken) {
+  if (test::SoftHsm::library().empty()) GTEST_SKIP() << "softhsm2 is not installed";
+  const test::SoftHsm hsm;
+  const auto own = add("first");
+  hsm.add_token("stad", "1234-geheim");
+  hsm.add_key("stad", "1234-geheim", own.key_pair->key(), "tls", "01");
+  std::filesystem::remove(folder_ / "keys/first.key");
+  write("pin", "1234-geheim\n");
+  tenant_.certificates[0].key = "pkcs11:token=stad;object=tls";
+  EXPECT_THAT(load()->certificates()[0].problem, HasSubstr("SEC.SLEUTEL.PKCS11")) << "without tokens";
+
+  schakel::testing::RecordingLog log;
+  Metrics metrics;
+  security::Pkcs11Module tokens(test::SoftHsm::library(), log, metrics);
+  const auto with = [&](const std::string& pin_file) {
+    tenant_.certificates[0].passphrase.reference = "file:" + (folder_ / pin_file).string();
+    return Identities::load({tenant_}, settings_, trust_, {}, clock_, log, &tokens);
+  };
+  write("wrong", "4321-fout\n");
+  const auto refused = with("wrong");
+  EXPECT_TRUE(refused->awaits_token());
+  EXPECT_THAT(refused->certificates()[0].problem, AllOf(HasSubstr("PIN is wrong"), Not(HasSubstr("4321-fout"))));
+  const auto loaded = with("pin");
+  EXPECT_FALSE(loaded->awaits_token());
+  EXPECT_EQ(loaded->faults(), 0U);
+  EXPECT_EQ(loaded->servers("test").front().key_pair->certificate(), own.certificate);
+  EXPECT_THAT(log.text(), AllOf(Not(HasSubstr("4321-fout")), Not(HasSubstr("1234-geheim"))));
+
+  config::Listener listener;
+  listener.certificate = "keys/first.pem";
+  listener.key = "pkcs11:token=stad;id=%01";
+  listener.passphrase.reference = "file:" + (folder_ / "pin").string();
+  EXPECT_EQ(sha256_of(servers_of(listener, settings_, *loaded, trust_, &tokens)), own.certificate->sha256);
+}
+
+// security.md 3.5, SEC-074, SEC-077, EB-175, A16: the switch, and the 30 days after it.
+TEST_F(CertificatesTest, AfterTheSwitchTheOldKeyDecryptsAndTheNewOneSigns) {
+  const auto old = add("old"), next = add("next");
+  for (auto& certificate : tenant_.certificates) certificate.purposes = {"signing", "encryption"};
+  const auto at = clock_.now() + std::chrono::days(10);
+  tenant_.certificates[1].active_from = at;
+  const auto own = load();
+  ASSERT_EQ(own->faults(), 0U) << own->certificates()[0].problem << own->certificates()[1].problem;
+  const auto signs = [&](const security::Issued& issued, Instant now) {
+    return own->signing_key("stad", issued.certificate->sha256, now) != nullptr;
+  };
+  const auto decrypting = [&](Instant now) { return own->decryption_keys("stad", now).size(); };
+  EXPECT_EQ(own->next_activation(clock_.now()), at);
+  EXPECT_TRUE(signs(old, at - std::chrono::seconds(1)));
+  EXPECT_FALSE(signs(next, at - std::chrono::seconds(1)));
+  EXPECT_EQ(decrypting(at - std::chrono::seconds(1)), 2U);
+  EXPECT_FALSE(signs(old, at));
+  EXPECT_TRUE(signs(next, at));
+  EXPECT_EQ(decrypting(at), 2U);
+  EXPECT_EQ(own->next_activation(at), std::nullopt);
+  const auto retired = at + security::retiring_time;
+  ASSERT_EQ(decrypting(retired), 1U);
+  EXPECT_EQ(own->decryption_keys("stad", retired).front()->certificate(), next.certificate);
+  EXPECT_TRUE(own->decryption_keys("dorp", at).empty());
+  EXPECT_EQ(own->signing_key("stad", "unknown", at), nullptr);
+
+  OwnCertificates watch(
+      trust_, [](const std::string&, std::chrono::milliseconds) -> Result<Bytes> { return fail("transport.connect", ""); }, clock_,
+      silent_log());
+  clock_.set(at);
+  const auto shown = certificates_json(*own, watch, "stad", at);
+  EXPECT_EQ(shown[0]["state"], "retiring");
+  EXPECT_EQ(shown[1]["state"], "active");
+  EXPECT_EQ(shown[1]["activeFromAt"], to_rfc3339(at));
+}
+
+// SEC-074: a certificate whose time has not come is not shown; one that was succeeded no longer.
+TEST_F(CertificatesTest, AListenerShowsTheCertificateThatIsActive) {
+  const auto old = add("old"), next = add("next");
+  tenant_.certificates[1].active_from = clock_.now() + std::chrono::days(1);
+  const auto shown = [](const Identities& own) {
+    std::set<std::string> all;
+    for (const auto& server : own.servers("test")) all.insert(server.key_pair->certificate()->sha256);
+    return all;
+  };
+  const auto own = load();
+  EXPECT_THAT(shown(*own), ElementsAre(old.certificate->sha256));
+  EXPECT_EQ((*own->client("stad", {}))->identity_sha256(), old.certificate->sha256);
+  clock_.move(std::chrono::days(1));
+  EXPECT_THAT(shown(*own), ElementsAre(next.certificate->sha256));
+  EXPECT_EQ((*own->client("stad", {}))->identity_sha256(), next.certificate->sha256);
+  EXPECT_EQ((*own->client("stad", old.certificate->sha256))->identity_sha256(), next.certificate->sha256);
+}
+
+// A successor that cannot be used takes nothing over, and neither does one of another OIN.
+TEST_F(CertificatesTest, OnlyAUsableCertificateOfTheSameOinTakesOver) {
+  const auto old = add("old");
+  const auto other = pki_.tls(partner_oin, "Stad", {"localhost"});
+  tenant_.oins.push_back(partner_oin);
+  install("other", other);
+  tenant_.certificates.push_back(
+      {.certificates = "other.pem", .key = "other.key", .passphrase = {}, .purposes = {"signing"}, .active_from = clock_.now()});
+  add("broken");
+  tenant_.certificates.back().active_from = clock_.now();
+  for (auto& certificate : tenant_.certificates) certificate.purposes = {"signing"};
+  write("keys/broken.pem", other.certificate.pem());
+  const auto own = load();
+  EXPECT_EQ(own->faults(), 1U);
+  EXPECT_NE(own->signing_key("stad", old.certificate->sha256, clock_.now()), nullptr);
+  EXPECT_NE(own->signing_key("stad", other.certificate->sha256, clock_.now()), nullptr);
+}
+
+// SEC-078: what is only prepared does not take over by itself.
+TEST_F(CertificatesTest, APreparedCertificateIsNoSuccessorInAnEmergency) {
+  const auto lost = add("lost");
+  add("next");
+  tenant_.certificates.back().active_from = clock_.now() + std::chrono::days(1);
+  const auto present = load(), after = load({key_sha256(lost.certificate)});
+  const auto& compromised = *present->certificate("stad", lost.certificate->sha256);
+  const cpa::Contracts none({}, {}, {}, {});
+  EXPECT_EQ(emergency_plan(compromised, *after, none, clock_.now()).error().code, "state.conflict");
+  EXPECT_TRUE(emergency_plan(compromised, *after, none, clock_.now() + std::chrono::days(1)));
+}
+
+// SEC-076: certificates for signing and encryption too, judged by their own rules.
+TEST_F(CertificatesTest, AnEndThatComesNearIsSaidOfEveryPurpose) {
+  add("first");
+  tenant_.certificates[0].purposes = {"signing", "encryption"};
+  schakel::testing::RecordingLog log;
+  const auto own = Identities::load({tenant_}, settings_, trust_, {}, clock_, log);
+  install_crls();
+  OwnCertificates watch(
+      trust_, [this](const std::string& url, std::chrono::milliseconds) { return crl(url); }, clock_, log);
+  watch.look(*own);
+  EXPECT_THAT(log.lines("certificate.expires"), IsEmpty());
+  clock_.set(own->certificates()[0].key_pair->certificate()->not_after - std::chrono::days(20));
+  watch.look(*own);
+  ASSERT_THAT(log.lines("certificate.expires"), SizeIs(1));
+  EXPECT_EQ(log.lines("certificate.expires")[0]["withinDays"], "30");
 }
 
 // An inner listener may show a certificate of the organisation's own CA.

@@ -32,6 +32,25 @@ TEST(Tenant, IsTheSameAfterJson) {
   EXPECT_THAT(check(voorbeeldstad()), IsEmpty());
 }
 
+// SEC-074
+TEST(Tenant, ACertificateMayBeActiveFromAMomentOn) {
+  auto tenant = voorbeeldstad();
+  tenant.certificates[0].active_from = Instant(std::chrono::days(20'000));
+  EXPECT_EQ(*tenant_from_json(to_json(tenant)), tenant);
+  EXPECT_NE(tenant, voorbeeldstad());
+  EXPECT_EQ(tenant_from_json(R"({"certificates":[{"key":"k","activeFromAt":"morgen"}]})").error().location, "/certificates/0/activeFromAt");
+}
+
+// SEC-070, SEC-071: a PIN in a URI would be shown with it.
+TEST(Tenant, AKeyInATokenIsNamedWithoutItsPin) {
+  auto tenant = voorbeeldstad();
+  tenant.certificates[0].key = "pkcs11:token=stad;object=tls";
+  EXPECT_THAT(check(tenant), IsEmpty());
+  tenant.certificates[0].key = "pkcs11:token=stad;object=tls?pin-value=1234";
+  EXPECT_THAT(pointers(tenant), ElementsAre("/certificates/0/key"));
+  EXPECT_THAT(check(tenant).front().detail, ::testing::Not(::testing::HasSubstr("1234")));
+}
+
 TEST(Tenant, ACertificateServesAndConnectsUnlessToldOtherwise) {
   const auto tenant = tenant_from_json(R"({"slug":"abc","certificates":[{"certificates":"a.pem","key":"a.key"}]})");
   EXPECT_TRUE(tenant->certificates[0].serves("tls-server"));
