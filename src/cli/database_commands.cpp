@@ -127,7 +127,7 @@ Outcome<> verify_audit(Shell& shell, const DatabaseTask& options) {
 
 struct TenantOptions : Output, ConfigFile {
   server::Tenant tenant;
-  std::vector<std::string> certificates, keys, purposes;
+  std::vector<std::string> certificates, keys, purposes, passphrases, active_from;
   std::string first_key_file;
 };
 
@@ -139,16 +139,25 @@ void declare_tenant(CLI::App& command, TenantOptions& options) {
       ->option_text("NAME");
   command.add_option("--oin", tenant.oins, "its OIN; may be repeated")->required()->delimiter(',')->option_text("OIN");
   command.add_option("--host", tenant.hosts, "TLS server name that is this tenant's; may be repeated")->delimiter(',')->option_text("NAME");
-  command.add_option("--certificate", options.certificates, "own certificate with its chain, PEM, below pki.keys; may be repeated")
+  command
+      .add_option("--certificate", options.certificates,
+                  "own certificate with its chain, PEM, below pki.keys; may be repeated; \"\": it is with the key")
       ->option_text("FILE")
       ->group("Certificates");
-  command.add_option("--key", options.keys, "the private key of each --certificate, in the same order")
+  command.add_option("--key", options.keys, "the private key of each --certificate, in the same order: a file, or a pkcs11: URI")
       ->option_text("FILE")
       ->group("Certificates");
   command
       .add_option("--purpose", options.purposes,
                   "purposes of each, for instance tls-server,tls-client or signing (default tls-server,tls-client)")
       ->option_text("LIST")
+      ->group("Certificates");
+  command.add_option("--passphrase", options.passphrases, "where the passphrase of each key is, or its token's PIN: file:PATH or env:NAME")
+      ->option_text("REF")
+      ->group("Certificates");
+  command
+      .add_option("--active-from", options.active_from, "when each takes over from the ones before it, RFC 3339; \"\": from the beginning")
+      ->option_text("TIME")
       ->group("Certificates");
   command.add_option("--first-key-file", options.first_key_file, "write the first API key to this new file, readable by this user only")
       ->option_text("FILE");
@@ -166,14 +175,21 @@ std::vector<std::string> split(std::string_view text, char separator) {
 
 Outcome<std::vector<server::OwnCertificate>> certificates_of(const TenantOptions& options) {
   if (options.keys.size() != options.certificates.size()) return wrong_usage("give one --key for each --certificate");
-  if (!options.purposes.empty() && options.purposes.size() != options.certificates.size())
-    return wrong_usage("give --purpose for every --certificate or for none");
+  for (const auto& [name, given] :
+       {std::pair{"--purpose", &options.purposes}, {"--passphrase", &options.passphrases}, {"--active-from", &options.active_from}})
+    if (!given->empty() && given->size() != options.certificates.size())
+      return wrong_usage("give " + std::string(name) + " for every --certificate or for none");
   std::vector<server::OwnCertificate> all;
   for (std::size_t i = 0; i < options.certificates.size(); ++i) {
     auto& certificate = all.emplace_back();
     certificate.certificates = options.certificates[i];
     certificate.key = options.keys[i];
     if (!options.purposes.empty()) certificate.purposes = split(options.purposes[i], ',');
+    if (!options.passphrases.empty()) certificate.passphrase.reference = options.passphrases[i];
+    if (options.active_from.empty() || options.active_from[i].empty()) continue;
+    const auto from = parse_datetime(options.active_from[i]);
+    if (!from) return wrong_usage("--active-from is a date and time as 2027-01-15T06:00:00+01:00");
+    certificate.active_from = from->instant;
   }
   return all;
 }

@@ -74,4 +74,28 @@ Outcome<std::string> read_passphrase(const std::string& path) {
   return text;
 }
 
+void declare_own_key(CLI::App& command, OwnKey& own, bool required) {
+  command.add_option("--key-file", own.key, "its private key: a PEM or PKCS#12 file, or the pkcs11: URI of a key in a token")
+      ->required(required)
+      ->option_text("FILE");
+  declare_token(command, own);
+}
+
+void declare_token(CLI::App& command, OwnKey& own) {
+  command.add_option("--passphrase-file", own.passphrase_file, "passphrase of the key, or PIN of the token")->option_text("FILE");
+  command.add_option("--pkcs11-module", own.pkcs11_module, "PKCS#11 library that reaches the token")->option_text("FILE");
+}
+
+Outcome<std::shared_ptr<const security::KeyPair>> KeySource::pair(const std::string& certificates) {
+  SCHAKEL_TRY(const auto passphrase, read_passphrase(own_.passphrase_file));
+  SCHAKEL_TRY(auto pair, security::load_key_pair({.certificates = certificates, .key = own_.key, .passphrase = passphrase}, &tokens_));
+  return pair;
+}
+
+Outcome<security::PrivateKey> KeySource::key_in_token(const std::string& uri) {
+  SCHAKEL_TRY(const auto pin, read_passphrase(own_.passphrase_file));
+  SCHAKEL_TRY(auto key, tokens_.key(uri, pin));
+  return key;
+}
+
 }  // namespace schakel::cli

@@ -1,4 +1,5 @@
-// Findings per rule of security.md, and the trust they are judged against: shared by `pki inspect`, `tls check` and `certificate check`.
+// Findings per rule of security.md, the trust they are judged against, and own keys: shared by `pki inspect`, `tls check` and
+// `certificate`.
 #pragma once
 
 #include <memory>
@@ -8,6 +9,7 @@
 
 #include "cli/command.hpp"
 #include "security/grade.hpp"
+#include "security/pkcs11.hpp"
 
 namespace schakel::cli {
 
@@ -25,6 +27,26 @@ Outcome<security::Usage> usage_from(const std::string& name);
 
 // The first line of a private file; "" for no file (SEC-071).
 Outcome<std::string> read_passphrase(const std::string& path);
+
+// Where an own key is: a file, or a token.
+struct OwnKey {
+  std::string key, passphrase_file, pkcs11_module;
+};
+void declare_own_key(CLI::App&, OwnKey&, bool required);
+void declare_token(CLI::App&, OwnKey&);  // without the key itself
+// Outlives the keys that it gives.
+class KeySource {
+ public:
+  explicit KeySource(const OwnKey& own) : own_(own), tokens_(own.pkcs11_module, silent_log(), metrics_) {}
+  // `certificates`: file of the certificate with its chain; empty: with the key.
+  Outcome<std::shared_ptr<const security::KeyPair>> pair(const std::string& certificates);
+  Outcome<security::PrivateKey> key_in_token(const std::string& uri);
+
+ private:
+  const OwnKey& own_;
+  Metrics metrics_;
+  security::Pkcs11Module tokens_;
+};
 
 // Prints them. Exit 5 when one is onvoldoende or fout.
 Outcome<> report(Shell&, Format, std::span<const security::Finding>);

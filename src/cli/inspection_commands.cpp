@@ -75,31 +75,28 @@ Outcome<> inspect(Shell& shell, const InspectOptions& options) {
 
 // --- tls check ---------------------------------------------------------------------------------------------------------------------
 
-struct CheckOptions : Output, Trust {
+struct CheckOptions : Output, Trust, OwnKey {
   std::string url;
-  std::string certificate, key, passphrase_file;
+  std::string certificate;
   int timeout_s = 10;
 };
 
 void declare_check(CLI::App& command, CheckOptions& options) {
   command.add_option("URL", options.url, "https URL of the server")->required();
   command.add_option("--cert", options.certificate, "client certificate with its chain, PEM")->option_text("FILE");
-  command.add_option("--key-file", options.key, "its private key, PEM or PKCS#12")->option_text("FILE");
-  command.add_option("--passphrase-file", options.passphrase_file, "passphrase of the key")->option_text("FILE");
+  declare_own_key(command, options, false);
   command.add_option("--timeout", options.timeout_s, "seconds per connection (default 10)")
       ->check(CLI::Range(1, 300).description(""))
       ->option_text("N");
   declare_trust(command, options);
 }
 
-Outcome<std::shared_ptr<const security::KeyPair>> identity_of(const CheckOptions& options) {
+Outcome<std::shared_ptr<const security::KeyPair>> identity_of(const CheckOptions& options, KeySource& keys) {
   if (options.key.empty()) {
     if (!options.certificate.empty()) return wrong_usage("--cert needs --key-file");
     return std::shared_ptr<const security::KeyPair>();
   }
-  SCHAKEL_TRY(const auto passphrase, read_passphrase(options.passphrase_file));
-  SCHAKEL_TRY(auto pair, security::load_key_pair({.certificates = options.certificate, .key = options.key, .passphrase = passphrase}));
-  return pair;
+  return keys.pair(options.certificate);
 }
 
 void add_probe_findings(const http::Url& url, const Probe& probe, std::vector<Finding>& findings) {
@@ -123,7 +120,8 @@ Outcome<> check(Shell& shell, const CheckOptions& options) {
   SCHAKEL_TRY(const auto url, http::parse_url(options.url));
   if (!url.is_tls()) return wrong_usage("the URL must begin with https://");
   SCHAKEL_TRY(const auto trust, store_of(shell, options, profile));
-  SCHAKEL_TRY(const auto identity, identity_of(options));
+  KeySource keys(options);
+  SCHAKEL_TRY(const auto identity, identity_of(options, keys));
   SCHAKEL_TRY(const auto probe, probe_tls(url, identity, options.timeout_s));
   auto findings = security::grade_handshake(probe.handshake, url.host);
   add_probe_findings(url, probe, findings);

@@ -15,6 +15,6 @@ void add_message_commands(Commands&);                          // message
 void add_database_commands(Commands&, CLI::App& audit);        // serve, db, tenant, audit verify
 void add_operation_commands(Commands&, CLI::App& audit);       // partner, node, mandate, webhook, api-key, certificate, audit list
 void add_inspection_commands(Commands&, CLI::App& pki);        // pki inspect, tls
-void add_certificate_tools(Commands&, CLI::App& certificate);  // certificate csr|check
+void add_certificate_tools(Commands&, CLI::App& certificate);  // certificate csr|check|activate|emergency-rotate
 
 }  // namespace schakel::cli

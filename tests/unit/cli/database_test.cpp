@@ -74,6 +74,24 @@ TEST_F(DatabaseTools, tenant_create_names_every_fault) {
             2);
 }
 
+// SEC-070, SEC-074
+TEST_F(DatabaseTools, tenant_create_takes_tokens_and_moments) {
+  const std::vector<std::string> good{"--certificate", "a.pem",   "--key",         "pkcs11:token=stad;object=tls",
+                                      "--passphrase",  "env:PIN", "--active-from", "2027-01-15T06:00:00+01:00"};
+  EXPECT_EQ(run(tenant("voorbeeldstad", "00000099000000010000", good)), 0) << err.str();
+  EXPECT_EQ(run(tenant("voorbeeldstad", "00000099000000010000", good)), 0) << err.str();
+  EXPECT_THAT(out.str(), HasSubstr("unchanged"));
+  const auto wrong = [&](std::size_t at, const std::string& value) {
+    auto arguments = good;
+    arguments[at] = value;
+    return run(tenant("voorbeeldstad", "00000099000000010000", arguments));
+  };
+  EXPECT_EQ(wrong(3, "pkcs11:token=stad?pin-value=1234"), 2);
+  EXPECT_THAT(err.str(), Not(HasSubstr("1234")));
+  EXPECT_EQ(wrong(5, "1234"), 2) << "a secret is given by reference";
+  EXPECT_EQ(wrong(7, "morgen"), 2);
+}
+
 // ADP-502: the first break is named.
 TEST_F(DatabaseTools, verify_names_a_broken_chain) {
   ASSERT_EQ(run(tenant("voorbeeldstad", "00000099000000010000")), 0) << err.str();

@@ -2,10 +2,14 @@
 #include <sys/stat.h>
 
 #include "fake_shell.hpp"
+#include "security/issuance.hpp"
+#include "support/pki.hpp"
+#include "support/softhsm.hpp"
 
 namespace schakel::cli {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -164,6 +168,48 @@ TEST_F(Operations, certificate_csr_makes_a_private_key_and_a_request_with_the_oi
   EXPECT_THAT(out.str(), Not(HasSubstr("PRIVATE KEY")));
   EXPECT_THAT(content_of(key), HasSubstr("PRIVATE KEY"));
   EXPECT_EQ(run(arguments), 1) << "a new request needs a new key";
+}
+
+// SEC-070, SEC-072: the key stays in its token.
+TEST_F(Operations, certificate_csr_makes_a_request_for_a_key_in_a_token) {
+  const auto library = test::SoftHsm::library();
+  if (library.empty()) GTEST_SKIP() << "softhsm2 is not installed";
+  const test::SoftHsm hsm;
+  hsm.add_token("stad", "1234");
+  const auto own = test::KeyShelf().take(3072).value();
+  hsm.add_key("stad", "1234", own.get(), "dk", "01");
+  ASSERT_TRUE(security::write_private_file((folder / "pin").string(), "1234\n"));
+  std::vector<std::string> arguments{"certificate",
+                                     "csr",
+                                     "--org",
+                                     "Gemeente Voorbeeldstad",
+                                     "--oin",
+                                     "00000099000000010000",
+                                     "--dns",
+                                     "dk.voorbeeldstad.example",
+                                     "--key",
+                                     "pkcs11:token=stad;object=dk",
+                                     "--pkcs11-module",
+                                     library,
+                                     "--passphrase-file",
+                                     (folder / "pin").string()};
+  EXPECT_EQ(run(arguments), 0) << err.str();
+  const auto asked = security::public_key_of_request(out.str());
+  ASSERT_TRUE(asked) << asked.error().detail;
+  EXPECT_EQ(EVP_PKEY_eq(asked->get(), own.get()), 1);
+  arguments[9] = "pkcs11:token=stad;object=weg";
+  EXPECT_EQ(run(arguments), 1);
+  EXPECT_THAT(err.str(), AllOf(HasSubstr("SEC.SLEUTEL.PKCS11"), Not(HasSubstr("1234"))));
+  arguments.resize(8);
+  EXPECT_EQ(run(arguments), 2) << "neither a file nor a token";
+}
+
+// security.md 3.5
+TEST_F(Operations, a_certificate_is_activated_now_or_later) {
+  routes["POST /certificates/next/_activate"] = answer(200, {{"sha256", "next"}, {"activeFromAt", "2027-01-15T05:00:00.000Z"}});
+  EXPECT_EQ(run({"certificate", "activate", "next", "--at", "2027-01-15T06:00:00+01:00"}), 0) << err.str();
+  EXPECT_THAT(out.str(), AllOf(HasSubstr("2027-01-15T05:00:00.000Z"), HasSubstr("decrypt for 30 days")));
+  EXPECT_EQ(run({"certificate", "activate", "other"}), 3);
 }
 
 // SEC-078: what must be reported is printed.
