@@ -190,7 +190,8 @@ class TokenKey {
   Result<Bytes> sign_pkcs1(BytesView digest_info) const;  // RFC 8017 8.2; the DigestInfo is the caller's
   Result<Bytes> sign_pss(BytesView digest, const PssParameters&) const;
   Result<Bytes> decrypt_oaep(BytesView, const OaepParameters&) const;
-  Result<Bytes> decrypt_pkcs1(BytesView) const;
+  // The padded block, as long as the modulus. PKCS#1 v1.5 padding is for the caller to remove in constant time (EB-173): tokens tell.
+  Result<Bytes> decrypt_raw(BytesView) const;
 
  private:
   TokenKey(std::shared_ptr<Token> token, const Pkcs11Uri& uri, const Token::Key& key);

@@ -146,8 +146,7 @@ Result<Bytes> TokenKey::decrypt_oaep(BytesView encrypted, const OaepParameters& 
     // SHA-1 is what every token knows; that it lacks another hash says nothing about SHA-1.
     if (parameters.hash == TokenHash::sha1 && parameters.mask == TokenHash::sha1) oaep_here_ = true;
   }
-  Bytes padded;
-  if (const auto rv = decrypt({CKM_RSA_X_509, nullptr, 0}, encrypted, padded); rv != CKR_OK) return failed("decrypting", rv);
+  SCHAKEL_TRY(auto padded, decrypt_raw(encrypted));
   plain.assign(bytes(), '\0');
   const int length = RSA_padding_check_PKCS1_OAEP_mgf1(reinterpret_cast<unsigned char*>(plain.data()), static_cast<int>(plain.size()),
                                                        octets(padded), static_cast<int>(padded.size()), static_cast<int>(bytes()),
@@ -160,10 +159,11 @@ Result<Bytes> TokenKey::decrypt_oaep(BytesView encrypted, const OaepParameters& 
   return plain;
 }
 
-Result<Bytes> TokenKey::decrypt_pkcs1(BytesView encrypted) const {
-  Bytes plain;
-  if (const auto rv = decrypt({CKM_RSA_PKCS, nullptr, 0}, encrypted, plain); rv != CKR_OK) return failed("decrypting", rv);
-  return plain;
+Result<Bytes> TokenKey::decrypt_raw(BytesView encrypted) const {
+  Bytes padded;
+  if (const auto rv = decrypt({CKM_RSA_X_509, nullptr, 0}, encrypted, padded); rv != CKR_OK) return failed("decrypting", rv);
+  padded.insert(0, bytes() - padded.size(), '\0');
+  return padded;
 }
 
 }  // namespace schakel::security

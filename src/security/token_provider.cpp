@@ -95,10 +95,12 @@ bool take_number(const OSSL_PARAM* params, const char* name, std::initializer_li
   return problem == std::errc{} && end == wanted.data() + wanted.size();
 }
 
-const std::initializer_list<std::pair<std::string_view, int>> padding_names = {{OSSL_PKEY_RSA_PAD_MODE_PKCSV15, RSA_PKCS1_PADDING},
-                                                                               {OSSL_PKEY_RSA_PAD_MODE_PSS, RSA_PKCS1_PSS_PADDING},
-                                                                               {OSSL_PKEY_RSA_PAD_MODE_OAEP, RSA_PKCS1_OAEP_PADDING},
-                                                                               {"oeap", RSA_PKCS1_OAEP_PADDING}};  // OpenSSL's own slip
+const std::initializer_list<std::pair<std::string_view, int>> padding_names = {
+    {OSSL_PKEY_RSA_PAD_MODE_PKCSV15, RSA_PKCS1_PADDING},
+    {OSSL_PKEY_RSA_PAD_MODE_PSS, RSA_PKCS1_PSS_PADDING},
+    {OSSL_PKEY_RSA_PAD_MODE_OAEP, RSA_PKCS1_OAEP_PADDING},
+    {"oeap", RSA_PKCS1_OAEP_PADDING},
+    {OSSL_PKEY_RSA_PAD_MODE_NONE, RSA_NO_PADDING}};  // OpenSSL's own slip
 
 // --- key management --------------------------------------------------------------------------------------------------------------------
 
@@ -364,7 +366,7 @@ const OSSL_PARAM* signing_gettable(void*, void*) {
 
 struct Decrypting {
   SharedKey key;
-  int padding = RSA_PKCS1_PADDING;
+  int padding = RSA_PKCS1_OAEP_PADDING;
   std::optional<TokenHash> hash, mask;
   Bytes label;
 };
@@ -393,7 +395,7 @@ int decrypting_set(void* context, const OSSL_PARAM params[]) {
   const bool good = take_hash(params, OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, decrypting.hash) &&
                     take_hash(params, OSSL_ASYM_CIPHER_PARAM_MGF1_DIGEST, decrypting.mask) &&
                     take_number(params, OSSL_ASYM_CIPHER_PARAM_PAD_MODE, padding_names, decrypting.padding);
-  return good && (decrypting.padding == RSA_PKCS1_PADDING || decrypting.padding == RSA_PKCS1_OAEP_PADDING) ? done : refused;
+  return good && (decrypting.padding == RSA_NO_PADDING || decrypting.padding == RSA_PKCS1_OAEP_PADDING) ? done : refused;
 }
 const OSSL_PARAM* decrypting_settable(void*, void*) {
   static const OSSL_PARAM types[] = {OSSL_PARAM_utf8_string(OSSL_ASYM_CIPHER_PARAM_OAEP_DIGEST, nullptr, 0),
@@ -414,7 +416,7 @@ int decrypting_decrypt(void* context, unsigned char* out, std::size_t* length, s
   *length = decrypting.key->bytes();
   if (out == nullptr) return done;
   const BytesView encrypted(reinterpret_cast<const char*>(in), in_length);
-  if (decrypting.padding == RSA_PKCS1_PADDING) return give(decrypting.key->decrypt_pkcs1(encrypted), out, length, size);
+  if (decrypting.padding == RSA_NO_PADDING) return give(decrypting.key->decrypt_raw(encrypted), out, length, size);
   const auto hash = decrypting.hash.value_or(TokenHash::sha1);
   return give(decrypting.key->decrypt_oaep(encrypted, {.hash = hash, .mask = decrypting.mask.value_or(hash), .label = decrypting.label}),
               out, length, size);

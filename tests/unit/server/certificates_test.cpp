@@ -14,6 +14,7 @@
 #include "server/own_certificates.hpp"
 #include "support/pki.hpp"
 #include "support/recording_log.hpp"
+#include "support/softhsm.hpp"
 #include "unit/security/own_authority.hpp"
 
 namespace schakel::server {
@@ -23,6 +24,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr auto own_oin = "00000099000000010000", partner_oin = "00000099000000020000";
@@ -149,6 +151,42 @@ TEST_F(CertificatesTest, AnEmergencySaysWhoMustBeTold) {
   EXPECT_EQ((*plan)["report"][0]["serial"], lost.certificate->serial);
   EXPECT_EQ((*plan)["report"][1]["oin"], partner_oin);
   EXPECT_EQ((*plan)["report"][1]["cpaId"], "cpa-bound");
+}
+
+// SEC-070, SEC-071: of a tenant and of a listener; the PIN is never shown.
+TEST_F(CertificatesTest, AKeyMayBeInAToken) {
+  if (test::SoftHsm::library().empty()) GTEST_SKIP() << "softhsm2 is not installed";
+  const test::SoftHsm hsm;
+  const auto own = add("first");
+  hsm.add_token("stad", "1234-geheim");
+  hsm.add_key("stad", "1234-geheim", own.key_pair->key(), "tls", "01");
+  std::filesystem::remove(folder_ / "keys/first.key");
+  write("pin", "1234-geheim\n");
+  tenant_.certificates[0].key = "pkcs11:token=stad;object=tls";
+  EXPECT_THAT(load()->certificates()[0].problem, HasSubstr("SEC.SLEUTEL.PKCS11")) << "without tokens";
+
+  schakel::testing::RecordingLog log;
+  Metrics metrics;
+  security::Pkcs11Module tokens(test::SoftHsm::library(), log, metrics);
+  const auto with = [&](const std::string& pin_file) {
+    tenant_.certificates[0].passphrase.reference = "file:" + (folder_ / pin_file).string();
+    return Identities::load({tenant_}, settings_, trust_, {}, clock_, log, &tokens);
+  };
+  write("wrong", "4321-fout\n");
+  const auto refused = with("wrong");
+  EXPECT_TRUE(refused->awaits_token());
+  EXPECT_THAT(refused->certificates()[0].problem, AllOf(HasSubstr("PIN is wrong"), Not(HasSubstr("4321-fout"))));
+  const auto loaded = with("pin");
+  EXPECT_FALSE(loaded->awaits_token());
+  EXPECT_EQ(loaded->faults(), 0U);
+  EXPECT_EQ(loaded->servers("test").front().key_pair->certificate(), own.certificate);
+  EXPECT_THAT(log.text(), AllOf(Not(HasSubstr("4321-fout")), Not(HasSubstr("1234-geheim"))));
+
+  config::Listener listener;
+  listener.certificate = "keys/first.pem";
+  listener.key = "pkcs11:token=stad;id=%01";
+  listener.passphrase.reference = "file:" + (folder_ / "pin").string();
+  EXPECT_EQ(sha256_of(servers_of(listener, settings_, *loaded, trust_, &tokens)), own.certificate->sha256);
 }
 
 // security.md 3.5, SEC-074, SEC-077, EB-175, A16: the switch, and the 30 days after it.
