@@ -1,7 +1,7 @@
 #include "ebms/ordering.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include "base/json_library.hpp"
 
 namespace schakel::ebms {
 

@@ -2,7 +2,7 @@
 // implementations, with keys and lists of the WUS vectors.
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
+#include "base/json_library.hpp"
 
 #include "support/test_keys.hpp"
 #include "unit/ebms/pair.hpp"

@@ -4,7 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
+#include "base/json_library.hpp"
 
 namespace schakel::xmlsecurity {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
+#include "base/json_library.hpp"
 
 #include "unit/xmlsecurity/keys.hpp"
 #include "unit/xmlsecurity/xmlsec1.hpp"
