@@ -365,6 +365,7 @@ struct MimeReader::State {
   std::size_t part_count = 0;
   bool root_seen = false;
   bool root_complete = false;
+  bool root_is_first = true;
   bool preamble_cut = false;  // octets before the window were dropped: its begin is no line start
   std::string window;
   std::string decoded;
@@ -480,6 +481,7 @@ struct MimeReader::State {
       return {};
     }
     root_seen = true;
+    root_is_first = part_count == 1;
     request.root_content_id = std::move(headers.content_id);
     if (headers.content_type.empty()) return {};
     auto media = parse_media_type(headers.content_type);
@@ -632,6 +634,10 @@ Result<ReceivedRequest> MimeReader::finish() {
 
 const ReceivedRequest* MimeReader::root() const {
   return state_->root_complete ? &state_->request : nullptr;
+}
+
+bool MimeReader::root_is_first() const {
+  return state_->root_is_first;
 }
 
 const std::vector<std::string>& MimeReader::blobs() const {

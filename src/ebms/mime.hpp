@@ -68,6 +68,7 @@ class MimeReader {
   Result<> feed(BytesView octets);
   // The root part as soon as it is complete, while the body still arrives; null before. For who passes the message on.
   const ReceivedRequest* root() const;
+  bool root_is_first() const;  // of the parts; once the root part has begun
   // After the last octet of the body. Fails when the closing delimiter or the root part is missing.
   Result<ReceivedRequest> finish();
   // The blobs opened so far; what to delete when the request is refused before it is stored.

@@ -297,7 +297,7 @@ http::Awaitable<RelayDecision> Relay::look(http::Request& request, Rewound& body
   if (from_ourselves || to_ourselves)
     co_return RelayRefusal{order->tenant, fail("routing.loop", "row " + order->route + " leads to one of our own listeners")};
   // Some receivers take the first part whatever `start` says: they would read another header than the one that was judged here.
-  if (!received.parts.empty())
+  if (!reader->root_is_first())
     co_return RelayRefusal{order->tenant, fail("MIME_INVALID", "the root part of a message that is passed on must be the first part")};
   co_return decision;
 }
@@ -463,6 +463,7 @@ void Relay::log_passage(const http::Request& request, const RelayOrder& order, c
   // adapter.md 3.5: another server than the one that was agreed is an alert, not an outage.
   const bool alert = passage.code == "transport.tlsRefused" && passage.detail.starts_with("SEC.OIN.");
   const auto level = passage.status > 0 ? LogLevel::info : alert ? LogLevel::error : LogLevel::warning;
+  if (!deps_.log.enabled(level)) return;
   const auto& header = order.header;
   deps_.log.write(level,
                   passage.status > 0 ? "ebms.relayed"

@@ -224,7 +224,7 @@ struct Node::Parts {
     relay = std::make_unique<ebms::Relay>(
         *endpoint,
         ebms::Relay::Dependencies{
-            .database = *database,
+            .database = database->quiet(),
             .client = *client,
             .random = environment.random,
             .clock = clock(),

@@ -305,13 +305,13 @@ class RelayTest : public http::testing::Listening {
     return found;
   }
   std::vector<exchange::TrailEvent> trail(const std::string& id) {
-    std::vector<exchange::TrailEvent> events;
+    std::vector<exchange::TrailEvent> steps;
     EXPECT_TRUE(database->read([&](sql::Transaction& tx) -> Result<> {
       SCHAKEL_TRY(const auto sealed, exchange::trail_of(tx, "b", id));
-      for (const auto& one : sealed) events.push_back(one.event);
+      for (const auto& one : sealed) steps.push_back(one.event);
       return {};
     }));
-    return events;
+    return steps;
   }
   std::vector<exchange::Payload> payloads(const std::string& id) {
     std::vector<exchange::Payload> found;
@@ -435,12 +435,12 @@ TEST_F(RelayTest, AShadowRecordIsKept) {
   EXPECT_EQ(parts[0].sha256, sha256_hex(body));
   EXPECT_EQ(parts[0].size, static_cast<std::int64_t>(body.size()));
   EXPECT_TRUE(parts[0].purged);
-  const auto events = trail(shadow.id);
-  ASSERT_EQ(events.size(), 1U);
-  EXPECT_EQ(events[0].type, "forwarded");
-  EXPECT_EQ(events[0].wire_id, "m1@s.example");
-  EXPECT_EQ(events[0].peer_oin, sender);
-  EXPECT_THAT(events[0].detail, HasSubstr(sha256_hex(body)));
+  const auto steps = trail(shadow.id);
+  ASSERT_EQ(steps.size(), 1U);
+  EXPECT_EQ(steps[0].type, "forwarded");
+  EXPECT_EQ(steps[0].wire_id, "m1@s.example");
+  EXPECT_EQ(steps[0].peer_oin, sender);
+  EXPECT_THAT(steps[0].detail, HasSubstr(sha256_hex(body)));
   for (const char* table : {"blob_chunks", "message_roots", "signals", "duplicate_keys", "events", "work"})
     EXPECT_EQ(count(table), 0) << table;
   EXPECT_THAT(log.text(), Not(HasSubstr("geheim")));

@@ -6,6 +6,7 @@ namespace schakel::ebms {
 namespace {
 
 using namespace std::chrono_literals;
+using schakel::testing::AgreementBuilder;
 using testing::Pair;
 using State = exchange::State;
 

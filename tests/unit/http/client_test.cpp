@@ -5,6 +5,7 @@
 #include <future>
 #include <thread>
 
+#include "base/bytes.hpp"
 #include "listening.hpp"
 
 using namespace schakel;
