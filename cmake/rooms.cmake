@@ -23,8 +23,8 @@ endfunction()
 # Standard headers for every room. JSON and coroutines cost seconds per file, so the rooms that use them have them precompiled too;
 # other rooms stay without, and so cannot come to need them by accident.
 set(schakel_standard_headers <algorithm> <chrono> <functional> <map> <memory> <optional> <span> <string> <string_view> <unordered_map> <variant> <vector>)
-set(schakel_json_rooms cpa ebms api server cli)
-set(schakel_coroutine_rooms http exchange api server cli)
+set(schakel_json_rooms cpa ebms api facade server cli)
+set(schakel_coroutine_rooms http exchange api facade server cli)
 
 function(schakel_precompiled_headers room out)
   set(headers ${schakel_standard_headers})
