@@ -19,8 +19,8 @@ endfunction()
 
 # Precompiled headers: standard ones for every room. JSON and coroutines cost seconds per file, so the rooms that use them have them precompiled
 # too; other rooms stay without, and so cannot come to need them by accident. Tests, which are not optimised, share one set with everything.
-set(schakel_json_rooms cpa ebms api server cli)
-set(schakel_coroutine_rooms http exchange api server cli)
+set(schakel_json_rooms cpa ebms api facade server cli)
+set(schakel_coroutine_rooms http exchange api facade server cli)
 
 # schakel_headers(SET header...): the object library schakel_headers_SET, whose precompiled headers others use.
 function(schakel_headers set)

@@ -1,14 +1,12 @@
 #include "api/api.hpp"
 
-#include <atomic>
-#include <mutex>
-#include <unordered_map>
-
+#include "api/login.hpp"
 #include "api/openapi.hpp"
 #include "api/resources.hpp"
 #include "base/oin.hpp"
 #include "exchange/commit.hpp"
 #include "exchange/store.hpp"
+#include "http/run.hpp"
 
 namespace schakel::api {
 namespace {
@@ -17,27 +15,8 @@ using http::Awaitable;
 using http::Request;
 using http::Response;
 
-constexpr Duration keys_age_max = std::chrono::seconds(2);        // of ADP-802's 5 s
-constexpr Duration failure_told_every = std::chrono::minutes(1);  // SEC-105
-constexpr std::size_t failures_kept_max = 10'000;
-
 bool is_storage_error(std::string_view code) {
   return code.starts_with("storage.") && code != "storage.conflict";
-}
-
-// A token anywhere in the request target (REST-005, REST-067).
-std::optional<std::string> token_in_target(const Request& request) {
-  constexpr std::size_t token_bytes = 51;
-  for (const std::string_view prefix : {"sk_live_", "sk_test_"}) {
-    for (auto at = request.target.find(prefix); at != std::string::npos; at = request.target.find(prefix, at + 1))
-      return request.target.substr(at, token_bytes);
-  }
-  static constexpr std::string_view names[] = {"access_token", "accessToken", "apiKey", "api_key", "apikey",       "api-key",
-                                               "x-api-key",    "X-Api-Key",   "key",    "token",   "authorization"};
-  for (const auto& [name, value] : request.query) {
-    if (std::find(std::begin(names), std::end(names), name) != std::end(names)) return value;
-  }
-  return std::nullopt;
 }
 
 // `Accept` lets JSON pass (REST-064).
@@ -130,7 +109,11 @@ Awaitable<Answer<Response>> in_unit(sql::Database& database, Access access, InTr
 
 struct Api::State : std::enable_shared_from_this<Api::State> {
   State(Settings given_settings, Dependencies given)
-      : settings(std::move(given_settings)), dependencies(std::move(given)), office{settings, dependencies}, router(make_routes()) {}
+      : settings(std::move(given_settings)),
+        dependencies(std::move(given)),
+        office{settings, dependencies},
+        router(make_routes()),
+        login(office) {}
 
   std::vector<Route> make_routes() const {
     std::vector<Route> routes;
@@ -152,103 +135,13 @@ struct Api::State : std::enable_shared_from_this<Api::State> {
   Awaitable<Answer<Response>> answer(Request& request, bool applications_only);
   Awaitable<Answer<Response>> run(const Route& route, Visit& visit);
   Awaitable<Answer<>> read_body(const Route& route, Visit& visit, Faults& faults);
-  Awaitable<Result<std::shared_ptr<const Keys>>> keys_now();
-  Awaitable<Refusal> refuse_token_in_target(const Request& request, const std::string& token);
-  Awaitable<> tell_refused(const Request& request, std::string_view tenant, std::string_view actor, std::string_view kind,
-                           std::string_view reason);
-  bool is_told_now(const std::string& what);
 
   const Settings settings;
   const Dependencies dependencies;
   const Office office;
   const Router router;
-
-  std::mutex mutex;  // of what follows
-  std::shared_ptr<const Keys> keys;
-  std::int64_t keys_version = -1;
-  Instant keys_checked{};
-  bool keys_stale = true;
-  std::unordered_map<std::string, Instant> told;
+  Login login;
 };
-
-// The snapshot of keys, read anew when the configuration has changed and the last look is older than two seconds.
-Awaitable<Result<std::shared_ptr<const Keys>>> Api::State::keys_now() {
-  const Instant now = dependencies.clock.now();
-  std::int64_t known = -1;
-  {
-    const std::lock_guard lock(mutex);
-    if (keys && !keys_stale && now - keys_checked < keys_age_max && now >= keys_checked) co_return keys;
-    if (keys && !keys_stale) known = keys_version;
-  }
-  std::int64_t version = 0;
-  std::shared_ptr<const Keys> fresh;
-  const auto read = co_await exchange::read(dependencies.database, [&](sql::Transaction& tx) -> Result<> {
-    fresh.reset();
-    SCHAKEL_TRY(version, exchange::configuration_version(tx));
-    if (version == known) return {};
-    SCHAKEL_TRY(fresh, Keys::load(tx));
-    return {};
-  });
-  if (!read) co_return read.error();
-  const std::lock_guard lock(mutex);
-  if (fresh) {
-    keys = fresh;
-    keys_version = version;
-  }
-  keys_checked = now;
-  keys_stale = false;
-  co_return keys;
-}
-
-bool Api::State::is_told_now(const std::string& what) {
-  const Instant now = dependencies.clock.now();
-  const std::lock_guard lock(mutex);
-  if (told.size() >= failures_kept_max) told.clear();
-  const auto [entry, is_new] = told.try_emplace(what, now);
-  if (!is_new && now - entry->second < failure_told_every) return false;
-  entry->second = now;
-  return true;
-}
-
-// Refused logins and permissions in the audit log: the first of an address, then one a minute.
-Awaitable<> Api::State::tell_refused(const Request& request, std::string_view tenant, std::string_view actor, std::string_view kind,
-                                     std::string_view reason) {
-  dependencies.log.warning("api.refused",
-                           {{"kind", kind}, {"reason", reason}, {"address", request.remote_address}, {"requestId", request.request_id}});
-  if (!is_told_now(request.remote_address + " " + std::string(reason) + " " + std::string(actor))) co_return;
-  Json record = {
-      {"kind", kind}, {"result", "refused"}, {"reason", reason}, {"listener", request.listener}, {"address", request.remote_address}};
-  if (!actor.empty()) record["actor"] = actor;
-  record["action"] = request.method;
-  record["object"] = for_log(request.path);
-  const std::string text = record.dump(-1, ' ', false, Json::error_handler_t::replace);
-  const Instant now = dependencies.clock.now();
-  const auto done = co_await exchange::commit(
-      dependencies.database, [&](sql::Transaction& tx) { return exchange::append_audit(tx, tenant, settings.node, now, text); });
-  if (!done) dependencies.log.error("audit.failed", {{"code", done.error().code}});
-}
-
-// A real key that travelled in a URL is known to every log on its way: it is revoked (adapter.md section 4).
-Awaitable<Refusal> Api::State::refuse_token_in_target(const Request& request, const std::string& token) {
-  auto known = co_await keys_now();
-  const ApiKey* key = known ? (*known)->find(token) : nullptr;
-  if (key != nullptr && !key->revoked_at) {
-    ApiKey revoked = *key;
-    revoked.revoked_at = dependencies.clock.now();
-    const auto done = co_await exchange::commit(dependencies.database,
-                                                [&](sql::Transaction& tx) { return exchange::put_document(tx, to_document(revoked)); });
-    if (done) {
-      dependencies.log.error("apiKey.revoked", {{"apiKey", revoked.id}, {"reason", "urlToken"}});
-      const std::lock_guard lock(mutex);
-      keys_stale = true;
-    }
-  }
-  const std::string tenant = key == nullptr ? std::string() : key->tenant, actor = key == nullptr ? std::string() : key->id;
-  co_await tell_refused(request, tenant, actor, "authentication", "urlToken");
-  Faults faults;
-  add_fault(faults, "query", "", "credentials", "inloggegevens horen in een kopregel, nooit in een adres");
-  co_return judge(std::move(faults)).error();
-}
 
 Awaitable<Answer<>> Api::State::read_body(const Route& route, Visit& visit, Faults& faults) {
   if (route.body == Body::none || route.body == Body::stream) co_return Answer<>{};
@@ -285,7 +178,7 @@ Awaitable<Answer<Response>> Api::State::run(const Route& route, Visit& visit) {
 }
 
 Awaitable<Answer<Response>> Api::State::answer(Request& request, bool applications_only) {
-  if (const auto token = token_in_target(request)) co_return co_await refuse_token_in_target(request, *token);
+  if (auto refusal = co_await login.refuse_token_in_target(request)) co_return std::move(*refusal);
   const bool below_base =
       request.path.starts_with(base_path) && request.path.size() > base_path.size() && request.path[base_path.size()] == '/';
   if (!below_base) co_return not_found();
@@ -300,30 +193,18 @@ Awaitable<Answer<Response>> Api::State::answer(Request& request, bool applicatio
     co_return refusal;
   }
   const Route& route = *match.route;
-  auto known = co_await keys_now();
-  if (!known) co_return Refusal("storage.unavailable", "De opslag is nu niet beschikbaar.");
-  std::string reason;
-  auto principal = (*known)->authenticate(request, dependencies.clock.now(), reason);
-  if (!principal) {
-    co_await tell_refused(request, "", "", "authentication", reason);
-    co_return principal.error();
-  }
-  if (!route.permission.empty() && !(*principal)->may(route.permission) && !(*principal)->only_own(route.permission)) {
-    co_await tell_refused(request, (*principal)->tenant, (*principal)->id, "authorisation", route.permission);
-    co_return Refusal("auth.forbidden", "Hiervoor is het recht " + std::string(route.permission) + " nodig.");
-  }
+  const auto caller = co_await login.authenticate(request, credential_of(request));
+  if (!caller) co_return caller.error();
+  if (auto allowed = co_await login.authorise(request, **caller, route.permission); !allowed) co_return std::move(allowed.error());
   if (!route.any_answer && !accepts_json(request))
     co_return Refusal("request.notAcceptable", "Hier is alleen application/json te krijgen.");
   if (!fits_content_type(request, route.body)) co_return Refusal("request.mediaType", "Dit mediatype wordt hier niet aangenomen.");
-  Visit visit{request, **principal, std::move(match.path), {}, {}};
+  Visit visit{request, **caller, std::move(match.path), {}, {}};
   auto result = co_await run(route, visit);
   const bool changed_configuration =
       result && route.access == Access::write && !route.permission.starts_with("message.") && !route.permission.starts_with("queue.");
   if (changed_configuration) {
-    {
-      const std::lock_guard lock(mutex);
-      keys_stale = true;
-    }
+    login.forget();
     if (dependencies.configuration_changed) dependencies.configuration_changed();
   }
   co_return result;
@@ -353,6 +234,14 @@ http::Handler Api::internal() {
   return [state = state_](Request& request) { return state->handle(request, true); };
 }
 
+const Office& Api::office() const {
+  return state_->office;
+}
+
+Login& Api::login() const {
+  return state_->login;
+}
+
 const std::vector<Route>& Api::routes() const {
   return state_->router.routes();
 }
@@ -363,8 +252,7 @@ Awaitable<Result<>> Api::activate_scheduled(std::string tenant, std::string cont
 }
 
 void Api::reload_keys() {
-  const std::lock_guard lock(state_->mutex);
-  state_->keys_stale = true;
+  state_->login.forget();
 }
 
 // --- what the resources share ------------------------------------------------------------------------------------------------------
@@ -392,6 +280,18 @@ Result<> audit(sql::Transaction& tx, const Office& office, const Visit& visit, s
   if (!after.is_null()) record["after"] = after;
   return exchange::append_audit(tx, visit.tenant(), office.settings.node, office.now(),
                                 record.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+Awaitable<Result<ebms::Msh::SignalResult>> await_signal(const Office& office, std::string request_message_id) {
+  ebms::Msh::SignalResult result;
+  for (Duration waited{0};; waited += office.settings.poll_interval) {
+    SCHAKEL_CO_CHECK(co_await exchange::read(office.dependencies.database, [&](sql::Transaction& tx) -> Result<> {
+      SCHAKEL_TRY(result, office.dependencies.msh.signal_result(tx, request_message_id));
+      return {};
+    }));
+    if (result.answered || !result.error.empty() || waited >= office.settings.ping_timeout) co_return result;
+    co_await http::sleep(office.settings.poll_interval);
+  }
 }
 
 std::string read_oin(Members& members, std::string_view name, Need need) {

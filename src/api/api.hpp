@@ -75,6 +75,9 @@ struct Dependencies {
 // A database unit made of an operation's transaction: its refusal rolls back and becomes the answer.
 http::Awaitable<Answer<http::Response>> in_unit(sql::Database&, Access, InTransaction);
 
+struct Office;  // api/resources.hpp
+class Login;    // api/login.hpp
+
 class Api {
  public:
   Api(Settings, Dependencies);
@@ -85,6 +88,9 @@ class Api {
   http::Handler admin();
   http::Handler internal();
   const std::vector<Route>& routes() const;
+  // For the other doors of applications: what their operations work with, and who may call.
+  const Office& office() const;
+  Login& login() const;
   // Activates a contract at the time that was set for it (ADP-304); for the owner's periodic work.
   http::Awaitable<Result<>> activate_scheduled(std::string tenant, std::string contract_id);
   // Forgets the snapshot of keys, so that the next request reads them anew.

@@ -19,14 +19,6 @@ std::string cut(std::string text) {
   return text;
 }
 
-Result<> mark_received_events(sql::Transaction& tx, const exchange::Message& message) {
-  SCHAKEL_TRY(const auto events, exchange::events_of(tx, message.tenant, message.id));
-  for (const auto& event : events) {
-    if (event.type == "message.received") SCHAKEL_CHECK(exchange::mark_event_processed(tx, message.tenant, event.id));
-  }
-  return {};
-}
-
 }  // namespace
 
 bool waits_for_application(const exchange::Message& message) {
@@ -64,7 +56,7 @@ Result<> confirm(sql::Transaction& tx, std::string_view node, exchange::Message&
   if (wanted == State::rejected) message.last_error = exchange::LastError{confirmation.code, confirmation.detail, "local", now};
   SCHAKEL_CHECK(exchange::update_message(tx, message));
   SCHAKEL_CHECK(exchange::dequeue(tx, message.tenant, message.id));
-  SCHAKEL_CHECK(mark_received_events(tx, message));
+  SCHAKEL_CHECK(exchange::mark_events_processed(tx, message.tenant, message.id, "message.received"));
   const std::string type = wanted == State::processed ? "confirmed" : "rejectedByApplication";
   return add_trail(tx, node, message, type, confirmation.actor, now, confirmation.code, confirmation.detail);
 }

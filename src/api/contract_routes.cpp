@@ -4,7 +4,6 @@
 #include "cpa/store.hpp"
 #include "exchange/commit.hpp"
 #include "exchange/store.hpp"
-#include "http/run.hpp"
 
 namespace schakel::api {
 namespace {
@@ -326,17 +325,9 @@ http::Awaitable<Answer<Response>> ping(const Office& office, Visit& visit, Fault
   });
   if (!started) co_return started.error();
   const Instant began = office.now();
-  ebms::Msh::SignalResult result;
-  // Any node may receive the Pong, so the answer is looked for in the database.
-  for (Duration waited{0};; waited += office.settings.poll_interval) {
-    const auto read = co_await exchange::read(office.dependencies.database, [&](sql::Transaction& tx) -> Result<> {
-      SCHAKEL_TRY(result, office.dependencies.msh.signal_result(tx, id));
-      return {};
-    });
-    if (!read) co_return Refusal(read.error());
-    if (result.answered || !result.error.empty() || waited >= office.settings.ping_timeout) break;
-    co_await http::sleep(office.settings.poll_interval);
-  }
+  const auto waited = co_await await_signal(office, id);
+  if (!waited) co_return Refusal(waited.error());
+  const auto& result = *waited;
   if (result.answered) {
     co_return json_response(
         200, OrderedJson{{"result", "pong"},

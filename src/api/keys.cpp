@@ -95,21 +95,6 @@ std::optional<Instant> optional_instant(const Json& body, const char* name) {
   return parsed ? parsed->instant : Instant{};
 }
 
-// The one credential of a request; empty: none; nullopt: several that differ or a scheme we do not know.
-std::optional<std::string> credential_of(const http::Request& request) {
-  std::vector<std::string> found;
-  for (const auto& [name, value] : request.headers) {
-    if (equals_ignoring_case(name, "X-Api-Key")) found.emplace_back(trim(value));
-    if (!equals_ignoring_case(name, "Authorization")) continue;
-    const std::string_view text = trim(value);
-    if (text.size() < 7 || !equals_ignoring_case(text.substr(0, 7), "Bearer ")) return std::nullopt;
-    found.emplace_back(trim(text.substr(7)));
-  }
-  if (found.empty()) return std::string();
-  if (!std::all_of(found.begin(), found.end(), [&](const auto& one) { return !one.empty() && one == found.front(); })) return std::nullopt;
-  return found.front();
-}
-
 Refusal unauthorised(std::string_view code, std::string detail) {
   Refusal refusal{std::string(code), std::move(detail)};
   refusal.headers.set("WWW-Authenticate", "Bearer realm=\"schakel\"");
@@ -277,8 +262,22 @@ const ApiKey* Keys::find(std::string_view token) const {
   return entry == nullptr ? nullptr : &entry->key;
 }
 
-Answer<const Principal*> Keys::authenticate(const http::Request& request, Instant now, std::string& reason) const {
-  const auto credential = credential_of(request);
+std::optional<std::string> credential_of(const http::Request& request) {
+  std::vector<std::string> found;
+  for (const auto& [name, value] : request.headers) {
+    if (equals_ignoring_case(name, "X-Api-Key")) found.emplace_back(trim(value));
+    if (!equals_ignoring_case(name, "Authorization")) continue;
+    const std::string_view text = trim(value);
+    if (text.size() < 7 || !equals_ignoring_case(text.substr(0, 7), "Bearer ")) return std::nullopt;
+    found.emplace_back(trim(text.substr(7)));
+  }
+  if (found.empty()) return std::string();
+  if (!std::all_of(found.begin(), found.end(), [&](const auto& one) { return !one.empty() && one == found.front(); })) return std::nullopt;
+  return found.front();
+}
+
+Answer<const Principal*> Keys::authenticate(const std::optional<std::string>& credential, std::string_view remote_address, Instant now,
+                                            std::string& reason) const {
   if (credential && credential->empty()) {
     reason = "missing";
     return unauthorised("auth.missing", "Geef een API-sleutel in X-Api-Key of Authorization.");
@@ -290,7 +289,7 @@ Answer<const Principal*> Keys::authenticate(const http::Request& request, Instan
     reason = "revoked";
   } else if (entry->key.expires_at && *entry->key.expires_at <= now) {
     reason = "expired";
-  } else if (!entry->key.source_networks.empty() && !http::is_in_networks(request.remote_address, entry->key.source_networks)) {
+  } else if (!entry->key.source_networks.empty() && !http::is_in_networks(remote_address, entry->key.source_networks)) {
     reason = "sourceNetwork";
   } else {
     return &entry->principal;

@@ -48,6 +48,10 @@ exchange::Document to_document(const ApiKey&);
 std::string make_token(Random&, std::string_view environment);
 bool looks_like_token(std::string_view);
 
+// The one credential of a request, from X-Api-Key or Authorization: Bearer. Empty: none; nullopt: several that differ, or a scheme that is
+// not known here.
+std::optional<std::string> credential_of(const http::Request&);
+
 struct Principal {
   std::string id;  // of the API key: the actor in trail and audit
   std::string name;
@@ -66,9 +70,10 @@ class Keys {
   static Result<std::shared_ptr<const Keys>> load(sql::Transaction&);
 
   const ApiKey* find(std::string_view token) const;
-  // auth.missing, auth.invalid: the same answer for every reason, which `reason` names for the audit log. The principal lives as long as
-  // the snapshot.
-  Answer<const Principal*> authenticate(const http::Request&, Instant now, std::string& reason) const;
+  // `credential`: as credential_of gives it. auth.missing, auth.invalid: the same answer for every reason, which `reason` names for the
+  // audit log. The principal lives as long as the snapshot.
+  Answer<const Principal*> authenticate(const std::optional<std::string>& credential, std::string_view remote_address, Instant now,
+                                        std::string& reason) const;
 
  private:
   struct Entry {

@@ -1,4 +1,5 @@
-// The routes of each resource, one file each. They borrow settings and dependencies for as long as the Api lives. Private to api/.
+// The routes of each resource, one file each. They borrow settings and dependencies for as long as the Api lives. For api/ and the
+// other doors of applications (facade/).
 #pragma once
 
 #include <vector>
@@ -39,6 +40,10 @@ http::Awaitable<Result<>> activate_scheduled(const Office&, std::string tenant, 
 // One record of an administrative act in the audit log (ADP-503), in the transaction of the act. `before` and `after` hold no secrets.
 Result<> audit(sql::Transaction&, const Office&, const Visit&, std::string_view action, std::string_view object, const Json& before,
                const Json& after);
+
+// The answer to a ping or a status request, which any node may get: looked for in the database until it is there, failed, or
+// Settings::ping_timeout has passed (EB-181).
+http::Awaitable<Result<ebms::Msh::SignalResult>> await_signal(const Office&, std::string request_message_id);
 
 // Shared input rules. Each adds its faults.
 std::string read_oin(Members&, std::string_view name, Need = Need::optional);

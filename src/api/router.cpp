@@ -21,14 +21,15 @@ bool is_variable(std::string_view segment) {
 }
 
 // Fits the template; `values` receives its variables.
-bool fits(std::string_view pattern, const std::vector<std::string_view>& segments, std::vector<std::string>& values) {
+bool fits(std::string_view pattern, const std::vector<std::string_view>& segments, Router::Underscore underscore,
+          std::vector<std::string>& values) {
   values.clear();
   const auto wanted = segments_of(pattern);
   if (wanted.size() != segments.size()) return false;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (is_variable(wanted[i])) {
-      // An operation (`_verb`) is never the value of a variable, nor is nothing.
-      if (segments[i].empty() || segments[i].starts_with('_')) return false;
+      if (segments[i].empty()) return false;
+      if (segments[i].starts_with('_') && underscore == Router::Underscore::operations) return false;
       values.emplace_back(segments[i]);
     } else if (wanted[i] != segments[i]) {
       return false;
@@ -61,7 +62,7 @@ std::string encode(std::string_view text) {
 
 }  // namespace
 
-Router::Router(std::vector<Route> routes) : routes_(std::move(routes)) {
+Router::Router(std::vector<Route> routes, Underscore underscore) : routes_(std::move(routes)), underscore_(underscore) {
   for (std::size_t i = 0; i < routes_.size(); ++i) by_first_segment_[std::string(segments_of(routes_[i].path).front())].push_back(i);
 }
 
@@ -74,7 +75,7 @@ Router::Match Router::match(std::string_view method, std::string_view path, bool
   std::vector<std::string> values;
   for (const std::size_t i : candidates->second) {
     const Route& route = routes_[i];
-    if ((applications_only && !route.for_applications) || !fits(route.path, segments, values)) continue;
+    if ((applications_only && !route.for_applications) || !fits(route.path, segments, underscore_, values)) continue;
     add_once(out.allow, route.method);
     if (route.method == "GET") add_once(out.allow, "HEAD");
     if (route.method == method || (method == "HEAD" && route.method == "GET")) {
@@ -86,13 +87,13 @@ Router::Match Router::match(std::string_view method, std::string_view path, bool
   return out;
 }
 
-void check_query(const http::Request& request, const std::vector<std::string_view>& known, Faults& faults) {
+void check_query(const http::Request& request, const std::vector<std::string_view>& known, Faults& faults, std::string_view repeatable) {
   std::vector<std::string_view> seen;
   for (const auto& [name, value] : request.query) {
     const std::string shown = name.substr(0, 64);
     if (std::find(known.begin(), known.end(), name) == known.end()) {
       add_fault(faults, "query", shown, "unknown", "is hier onbekend");
-    } else if (std::find(seen.begin(), seen.end(), name) != seen.end()) {
+    } else if (name != repeatable && std::find(seen.begin(), seen.end(), name) != seen.end()) {
       add_fault(faults, "query", shown, "repeated", "mag maar eens voorkomen");
     }
     seen.push_back(name);

@@ -55,7 +55,10 @@ struct Route {
 
 class Router {
  public:
-  explicit Router(std::vector<Route>);
+  // A segment that begins with an underscore is an operation and never the value of a variable (README section 5), unless `names_may_have`
+  // it: where names are those of others.
+  enum class Underscore { operations, names_may_have };
+  explicit Router(std::vector<Route>, Underscore = Underscore::operations);
 
   struct Match {
     const Route* route = nullptr;  // null: no such method; `allow` empty too: no such path
@@ -68,11 +71,12 @@ class Router {
 
  private:
   std::vector<Route> routes_;
+  const Underscore underscore_;
   std::unordered_map<std::string, std::vector<std::size_t>> by_first_segment_;
 };
 
-// Unknown and repeated keys, all at once.
-void check_query(const http::Request&, const std::vector<std::string_view>& known, Faults&);
+// Unknown and repeated keys, all at once. `repeatable`: the one key that may be repeated.
+void check_query(const http::Request&, const std::vector<std::string_view>& known, Faults&, std::string_view repeatable = {});
 
 // The values of query keys, with their faults.
 class Query {

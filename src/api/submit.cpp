@@ -4,6 +4,7 @@
 #include <set>
 
 #include "api/descriptor.hpp"
+#include "api/intake.hpp"
 #include "exchange/blob.hpp"
 #include "exchange/commit.hpp"
 #include "http/multipart.hpp"
@@ -16,7 +17,6 @@ using http::Awaitable;
 using http::Response;
 
 constexpr std::size_t labels_max = 16, label_bytes_max = 128;
-constexpr std::size_t upload_commit_bytes = 1 * limits::MiB;  // of a payload in one commit: fewer flushes than a commit per chunk
 
 bool is_visible_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
@@ -162,104 +162,11 @@ Refusal in_progress() {
   return refusal;
 }
 
-// Octets of one payload on their way to the store: in memory while they are few, then in chunks of a blob.
-class Intake {
- public:
-  Intake(const Office& office, std::vector<std::string>& blobs) : office_(office), blobs_(blobs) {}
-
-  Awaitable<Result<>> add(BytesView octets) {
-    digest_.update(octets);
-    size_ += octets.size();
-    waiting_.append(octets);
-    if (waiting_.size() < upload_commit_bytes) co_return Result<>{};
-    co_return co_await write(waiting_.size() / limits::blob_chunk_bytes * limits::blob_chunk_bytes);
-  }
-
-  Awaitable<Result<>> finish(SubmitPayload& payload) {
-    payload.size = static_cast<std::int64_t>(size_);
-    payload.sha256 = to_hex(digest_.finish());
-    if (blob_.empty() && waiting_.size() <= limits::payload_in_memory_max) {
-      payload.octets = std::move(waiting_);
-      co_return Result<>{};
-    }
-    SCHAKEL_CO_CHECK(co_await write(waiting_.size()));
-    payload.blob = blob_;
-    co_return Result<>{};
-  }
-
- private:
-  // The first `count` waiting octets, every chunk but the last one full.
-  Awaitable<Result<>> write(std::size_t count) {
-    if (blob_.empty()) {
-      blob_ = office_.new_id();
-      blobs_.push_back(blob_);
-    }
-    const Instant now = office_.now();
-    const BytesView octets = BytesView(waiting_).substr(0, count);
-    const auto unit = [&](sql::Transaction& tx) -> Result<> {
-      std::int64_t chunk = next_chunk_;
-      for (std::size_t at = 0; at < octets.size(); at += limits::blob_chunk_bytes) {
-        SCHAKEL_CHECK(exchange::write_chunk(tx, blob_, chunk++, octets.substr(at, limits::blob_chunk_bytes), now));
-      }
-      return {};
-    };
-    SCHAKEL_CO_CHECK(co_await exchange::commit(office_.dependencies.database, unit));
-    next_chunk_ += static_cast<std::int64_t>((count + limits::blob_chunk_bytes - 1) / limits::blob_chunk_bytes);
-    waiting_.erase(0, count);
-    co_return Result<>{};
-  }
-
-  const Office& office_;
-  std::vector<std::string>& blobs_;  // to be removed when the submit fails
-  Sha256 digest_;
-  std::size_t size_ = 0;
-  Bytes waiting_;
-  std::string blob_;
-  std::int64_t next_chunk_ = 0;
-};
-
-// A submit with its octets at rest or in memory.
-struct Taken {
-  ebms::SubmitRequest request;
-  std::string body_sha256;         // what Idempotency-Key compares
-  std::vector<std::string> blobs;  // written so far
-  struct Large {
-    std::string blob;
-    Bytes octets;
-  };
-  std::vector<Large> large;  // to be written in the transaction of the message
-};
-
-void place(const Office& office, SubmitPayload& payload, Bytes octets, Taken& taken) {
-  payload.size = static_cast<std::int64_t>(octets.size());
-  payload.sha256 = sha256_hex(octets);
-  if (octets.size() <= limits::payload_in_memory_max) {
-    payload.octets = std::move(octets);
-    return;
-  }
-  payload.blob = office.new_id();
-  taken.large.push_back({payload.blob, std::move(octets)});
-}
-
-Refusal too_large(std::size_t bytes_max) {
-  return {"message.tooLarge", "De payloads samen zijn groter dan " + std::to_string(bytes_max) + " octetten."};
-}
-
-Refusal one_fault(std::string location, std::string code, std::string detail) {
-  Faults faults;
-  add_fault(faults, "body", std::move(location), std::move(code), std::move(detail));
-  return judge(std::move(faults)).error();
-}
-
-Refusal broken_body(const Error& error) {
-  return error.code == "request.invalid" ? one_fault("", "form", error.detail) : Refusal(error);
-}
-
 Awaitable<Answer<>> take_json(const Office& office, Visit& visit, Faults faults, Taken& taken) {
   const std::size_t bytes_max = office.settings.json_bytes_max;
   auto body = co_await http::read_all(*visit.request.body, bytes_max);
   if (!body && body.error().code == "http.bodyTooLarge")
-    co_return one_fault("", "length", "JSON mag ten hoogste " + std::to_string(bytes_max) + " octetten zijn; gebruik multipart/form-data");
+    co_return body_fault("", "length", "JSON mag ten hoogste " + std::to_string(bytes_max) + " octetten zijn; gebruik multipart/form-data");
   if (!body) co_return Refusal(body.error());
   auto json = read_json(*body);
   if (!json) co_return std::move(json.error());
@@ -290,7 +197,7 @@ Awaitable<Answer<Bytes>> read_part(http::MultipartReader& form, std::size_t byte
     if (*count == 0) co_return out;
     out.append(buffer.data(), *count);
     if (out.size() > bytes_max)
-      co_return one_fault("", "length", "het deel message mag ten hoogste " + std::to_string(bytes_max) + " octetten zijn");
+      co_return body_fault("", "length", "het deel message mag ten hoogste " + std::to_string(bytes_max) + " octetten zijn");
   }
 }
 
@@ -298,18 +205,7 @@ Awaitable<Answer<>> take_payload(const Office& office, http::MultipartReader& fo
                                  std::size_t& bytes_left, Taken& taken) {
   if (payload.content_type == SubmitPayload().content_type && part.headers.find("Content-Type")) payload.content_type = part.content_type;
   if (payload.file_name.empty()) payload.file_name = part.file_name.value_or("");
-  Intake intake(office, taken.blobs);
-  std::vector<char> buffer(64 * limits::KiB);
-  for (;;) {
-    const auto count = co_await form.read(buffer);
-    if (!count) co_return broken_body(count.error());
-    if (*count == 0) break;
-    if (*count > bytes_left) co_return too_large(office.settings.message_bytes_max);
-    bytes_left -= *count;
-    if (const auto added = co_await intake.add({buffer.data(), *count}); !added) co_return Refusal(added.error());
-  }
-  if (const auto finished = co_await intake.finish(payload); !finished) co_return Refusal(finished.error());
-  co_return Answer<>{};
+  co_return co_await take_octets(office, form, payload, bytes_left, taken);
 }
 
 Awaitable<Answer<>> take_form(const Office& office, Visit& visit, Faults faults, Taken& taken) {
@@ -317,7 +213,7 @@ Awaitable<Answer<>> take_form(const Office& office, Visit& visit, Faults faults,
   if (!form) co_return broken_body(form.error());
   const auto first = co_await (*form)->next();
   if (!first) co_return broken_body(first.error());
-  if (!*first || (*first)->name != "message") co_return one_fault("", "form", "het eerste deel moet message heten");
+  if (!*first || (*first)->name != "message") co_return body_fault("", "form", "het eerste deel moet message heten");
   auto text = co_await read_part(**form, office.settings.json_bytes_max);
   if (!text) co_return std::move(text.error());
   auto json = read_json(*text);
@@ -333,33 +229,13 @@ Awaitable<Answer<>> take_form(const Office& office, Visit& visit, Faults faults,
     if (!part) co_return broken_body(part.error());
     if (!*part && i == taken.request.payloads.size()) break;
     if (!*part || i == taken.request.payloads.size())
-      co_return one_fault("/payloads", "count", "het aantal delen is niet het aantal payloads");
-    if ((*part)->name != "payload") co_return one_fault("/payloads/" + std::to_string(i), "form", "na message heten alle delen payload");
+      co_return body_fault("/payloads", "count", "het aantal delen is niet het aantal payloads");
+    if ((*part)->name != "payload") co_return body_fault("/payloads/" + std::to_string(i), "form", "na message heten alle delen payload");
     if (auto done = co_await take_payload(office, **form, **part, taken.request.payloads[i], bytes_left, taken); !done) co_return done;
     digest_part(digest, **part, taken.request.payloads[i].sha256);
   }
   taken.body_sha256 = to_hex(digest.finish());
   co_return Answer<>{};
-}
-
-// EB-232: outbound ids are unique in the installation; the id of another tenant's message is not told.
-Answer<> check_message_id(sql::Transaction& tx, const ebms::SubmitRequest& request) {
-  if (request.message_id.empty()) return {};
-  SCHAKEL_TRY(const auto existing, exchange::find_outbound(tx, request.message_id));
-  if (!existing) return {};
-  Refusal refusal("message.duplicateId", "Dit messageId is al gebruikt.");
-  if (existing->tenant == request.tenant) refusal.members["id"] = existing->id;
-  return refusal;
-}
-
-Result<> write_large_payloads(sql::Transaction& tx, const Taken& taken, Instant now) {
-  for (const auto& [blob, octets] : taken.large) {
-    std::int64_t chunk = 0;
-    for (std::size_t at = 0; at < octets.size(); at += limits::blob_chunk_bytes) {
-      SCHAKEL_CHECK(exchange::write_chunk(tx, blob, chunk++, BytesView(octets).substr(at, limits::blob_chunk_bytes), now));
-    }
-  }
-  return {};
 }
 
 constexpr std::string_view submit_path = "/api/v1/messages";
@@ -395,9 +271,7 @@ Answer<Response> store(sql::Transaction& tx, const Office& office, const Taken& 
       return std::move(*earlier);
     }
   }
-  SCHAKEL_CHECK(check_message_id(tx, taken.request));
-  SCHAKEL_CHECK(write_large_payloads(tx, taken, office.now()));
-  SCHAKEL_TRY(const auto message, office.dependencies.msh.submit(tx, taken.request));
+  SCHAKEL_TRY(const auto message, submit_taken(tx, office, taken));
   SCHAKEL_TRY(const auto payloads, exchange::payloads_of(tx, message.id));
   const std::string location = message_href(message.id);
   std::string body =
@@ -405,16 +279,6 @@ Answer<Response> store(sql::Transaction& tx, const Office& office, const Taken& 
   if (!key.empty())
     SCHAKEL_CHECK(exchange::store_answer(tx, taken.request.tenant, key, submit_path, {taken.body_sha256, 202, location, body}));
   return accepted(202, location, std::move(body));
-}
-
-Awaitable<> remove_blobs(const Office& office, const std::vector<std::string>& blobs) {
-  if (blobs.empty()) co_return;
-  // What cannot be removed now is an orphan, and those are purged (exchange/blob.hpp).
-  const auto done = co_await exchange::commit(office.dependencies.database, [&](sql::Transaction& tx) -> Result<> {
-    for (const auto& blob : blobs) SCHAKEL_CHECK(exchange::delete_blob(tx, blob));
-    return {};
-  });
-  if (!done) office.dependencies.log.warning("upload.notRemoved", {{"code", done.error().code}});
 }
 
 // `fromOin` of somebody else is an attempt to act for them: refused and told to the audit log (adapter.md section 4).
@@ -458,12 +322,12 @@ Awaitable<Answer<Response>> submit(const Office& office, InProgress& in_progress
     read = co_await check_sender(office, visit, taken.request);
   }
   if (!read) {
-    co_await remove_blobs(office, taken.blobs);
+    co_await remove_blobs(office, taken);
     co_return std::move(read.error());
   }
   auto answer =
       co_await in_unit(office.dependencies.database, Access::write, [&](sql::Transaction& tx) { return store(tx, office, taken, key); });
-  if (!answer) co_await remove_blobs(office, taken.blobs);
+  if (!answer) co_await remove_blobs(office, taken);
   co_return answer;
 }
 

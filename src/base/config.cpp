@@ -169,6 +169,7 @@ void add_core(std::vector<Rule>& rules) {
                 {"ebms.parts-max", Kind::integer, "100", into(&S::ebms, &S::Ebms::parts_max), {}, 1, 256},
                 {"ebms.root-max", Kind::size, "1MiB", into(&S::ebms, &S::Ebms::root_max), {}, KiB, limits::ebms_root_bytes_ceiling},
                 {"ebms.allow-message-order", Kind::boolean, "false", into(&S::ebms, &S::Ebms::allow_message_order)},
+                {"ebms.facade-key", Kind::secret, "", into(&S::ebms, &S::Ebms::facade_key)},
                 {"ebms.insecure-transport", Kind::boolean, "false", into(&S::ebms, &S::Ebms::insecure_transport)},
                 {"transparent.keep", Kind::text, "hash", into(&S::transparent, &S::Transparent::keep), {"none", "hash"}},
                 {"webhook.timeout", Kind::duration, "15s", into(&S::webhook, &S::Webhook::timeout), {}, 1, 30},
@@ -578,6 +579,7 @@ class Check {
     }
     settings.database.url = absolute(settings.database.url);
     settings.storage.master_key.reference = absolute(settings.storage.master_key.reference);
+    settings.ebms.facade_key.reference = absolute(settings.ebms.facade_key.reference);
     for (auto& [name, listener] : settings.listeners) listener.passphrase.reference = absolute(listener.passphrase.reference);
     return std::move(checked_);
   }

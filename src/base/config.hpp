@@ -90,6 +90,7 @@ struct Settings {
     std::string path;
     std::int64_t accept_status = 0, parts_max = 0, root_max = 0;
     bool allow_message_order = false, insecure_transport = false;
+    Secret facade_key;  // API key of requests to the facade that bring none
   } ebms;
   struct Transparent {
     std::string keep;

@@ -30,9 +30,11 @@ std::string without_suffix(std::string_view party_id) {
   return std::string(party_id.substr(0, party_id.find('_')));
 }
 
+// `party_id`: the value, or "type:value" (adapter.md 2.1.4).
 bool matches_party(const PartyInfo& party, std::string_view party_id, std::string_view oin) {
   const auto any = [&](auto test) { return std::any_of(party.ids.begin(), party.ids.end(), test); };
-  if (!party_id.empty() && !any([&](const PartyId& id) { return id.value == party_id; })) return false;
+  if (!party_id.empty() && !any([&](const PartyId& id) { return id.value == party_id || id.type + ":" + id.value == party_id; }))
+    return false;
   return oin.empty() || any([&](const PartyId& id) { return id.type == names::oin_type && without_suffix(id.value) == oin; });
 }
 
@@ -190,6 +192,7 @@ void Contracts::index(const LoadedContract& contract) {
     std::vector<std::string> partner_names;
     for (const auto& id : partner.ids) {
       partner_names.push_back(id.value);
+      partner_names.push_back(id.type + ":" + id.value);
       if (auto oin = without_suffix(id.value); oin != id.value) partner_names.push_back(std::move(oin));
     }
     for (const auto& name : partner_names) by_partner_.emplace(key_of(contract.row.tenant, name, "", ""), &contract);

@@ -97,6 +97,12 @@ class OperatorAction {
     if (!in({State::failed, State::expired, State::cancelled, State::delivered})) return conflict("resend");
     if ((message_.state == State::delivered || message_.late_acknowledged_at) && !force_)
       return fail("state.conflict", "the partner has the message; resend needs force");
+    return copy();
+  }
+
+ public:
+  // A new message with the same content, whatever became of the first.
+  Result<Message> copy() {
     SCHAKEL_TRY(const auto payloads, exchange::payloads_of(tx_, message_.id));
     SubmitRequest request;
     request.tenant = message_.tenant;
@@ -123,6 +129,7 @@ class OperatorAction {
     return copy;
   }
 
+ private:
   Result<Message> cancel() {
     if (!in({State::accepted, State::queued, State::held})) return conflict("cancel");
     message_.state = State::cancelled;
@@ -182,6 +189,8 @@ class OperatorAction {
     message_.final_at = now_;
     SCHAKEL_CHECK(exchange::cancel_work(tx_, "message.offer", message_.id));
     SCHAKEL_CHECK(exchange::dequeue(tx_, message_.tenant, message_.id));
+    // As when the application says so itself: what waits for it would keep the message for ever.
+    SCHAKEL_CHECK(exchange::mark_events_processed(tx_, message_.tenant, message_.id, "message.received"));
     return done("markedProcessed");
   }
 
@@ -217,6 +226,12 @@ Result<Message> Msh::act(sql::Transaction& tx, std::string_view tenant, std::str
   if ((outbound_only && message->direction != Direction::outbound) || (inbound_only && message->direction != Direction::inbound))
     return fail("state.conflict", std::string(action) + " is not for messages of this direction");
   return OperatorAction(*state_, tx, std::move(*message), reason, actor, force).run(action);
+}
+
+Result<Message> Msh::send_again(sql::Transaction& tx, std::string_view tenant, std::string_view id, std::string_view actor) const {
+  SCHAKEL_TRY(auto message, exchange::find_message(tx, tenant, id));
+  if (!message || message->protocol != "ebms" || message->direction != Direction::outbound) return fail("notFound", "no such message");
+  return OperatorAction(*state_, tx, std::move(*message), "sent again by the application", actor, true).copy();
 }
 
 }  // namespace schakel::ebms

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/base64_decoder.hpp"
+
 namespace schakel::ebms {
 
 namespace {
@@ -94,46 +96,15 @@ class TransferDecoder {
   // White space that quoted-printable still holds back is padding of the transport (RFC 2045 6.7 rule 3); so is a soft line break without
   // its line end.
   Result<> finish() const {
-    if (coding_ == Coding::base64 && count_ != 0) return bad_mime("base64 ends inside a group");
+    if (coding_ == Coding::base64 && !base64_.finish()) return bad_mime("base64 ends inside a group");
     if (held_.size() > 1 && held_.front() == '=' && hex_digit(held_[1]) >= 0) return bad_mime("quoted-printable ends inside an escape");
     return {};
   }
 
  private:
-  static constexpr std::array<signed char, 256> make_alphabet() {
-    std::array<signed char, 256> table{};
-    for (auto& entry : table) entry = -1;
-    constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (std::size_t i = 0; i < letters.size(); ++i) table[static_cast<unsigned char>(letters[i])] = static_cast<signed char>(i);
-    return table;
-  }
-
   Result<> base64(BytesView in, Bytes& out) {
-    static constexpr auto alphabet = make_alphabet();
-    out.reserve(out.size() + in.size() / 4 * 3 + 3);
-    for (const char c : in) {
-      if (c == '\r' || c == '\n' || c == ' ' || c == '\t') continue;
-      if (ended_) return bad_mime("octets after the padding of base64");
-      const int value = alphabet[static_cast<unsigned char>(c)];
-      if (c == '=') {
-        if (count_ < 2) return bad_mime("padding at a wrong place in base64");
-        ++padding_;
-      } else if (value < 0 || padding_ != 0) {
-        return bad_mime("a character outside the base64 alphabet");
-      }
-      group_ = (group_ << 6) | static_cast<unsigned>(c == '=' ? 0 : value);
-      if (++count_ == 4) flush_group(out);
-    }
+    if (const auto decoded = base64_.decode(in, out); !decoded) return bad_mime(decoded.error().detail);
     return {};
-  }
-
-  void flush_group(Bytes& out) {
-    out += static_cast<char>((group_ >> 16) & 0xff);
-    if (padding_ < 2) out += static_cast<char>((group_ >> 8) & 0xff);
-    if (padding_ < 1) out += static_cast<char>(group_ & 0xff);
-    ended_ = padding_ != 0;
-    group_ = 0;
-    count_ = padding_ = 0;
   }
 
   Result<> quoted_printable(BytesView in, Bytes& out) {
@@ -187,9 +158,7 @@ class TransferDecoder {
   }
 
   Coding coding_;
-  unsigned group_ = 0;
-  int count_ = 0, padding_ = 0;
-  bool ended_ = false;
+  Base64Decoder base64_;
   std::string held_;
 };
 

@@ -229,6 +229,11 @@ class Msh {
   Result<exchange::Message> act(sql::Transaction&, std::string_view tenant, std::string_view id, std::string_view action,
                                 std::string_view reason, std::string_view actor, bool force) const;
 
+  // A new message with the content, addressing and ConversationId of one that was sent, in whatever state that is: the resend of
+  // applications (EB-210), which know no other. `copy_of` names the first, whose trail tells it. Errors: "notFound", "payload.purged",
+  // those of submit.
+  Result<exchange::Message> send_again(sql::Transaction&, std::string_view tenant, std::string_view id, std::string_view actor) const;
+
   // Ping and remote status: store a signal and its work; `ping_result` polls (any node may get the Pong).
   Result<std::string> start_ping(sql::Transaction&, std::string_view tenant, std::string_view cpa_id, std::string_view from_party_id,
                                  std::string_view to_party_id) const;

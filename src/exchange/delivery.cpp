@@ -21,6 +21,11 @@ Result<std::vector<ApplicationEvent>> events_of(Transaction& tx, std::string_vie
   return events;
 }
 
+Result<> mark_events_processed(Transaction& tx, std::string_view tenant, std::string_view message, std::string_view type) {
+  return tx.post("UPDATE events SET processed = 1 WHERE message = $1 AND tenant = $2 AND type = $3 AND processed = 0",
+                 {message, tenant, type});
+}
+
 Result<std::vector<Work>> work_of(Transaction& tx, std::string_view kind, std::string_view subject) {
   SCHAKEL_TRY(
       Rows rows,

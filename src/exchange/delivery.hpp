@@ -18,6 +18,8 @@ namespace schakel::exchange {
 
 // Events of one message that are not processed yet, oldest first.
 Result<std::vector<ApplicationEvent>> events_of(sql::Transaction&, std::string_view tenant, std::string_view message);
+// Marks those of one type processed.
+Result<> mark_events_processed(sql::Transaction&, std::string_view tenant, std::string_view message, std::string_view type);
 // Every row of work of one kind about one subject, claimed or not.
 Result<std::vector<Work>> work_of(sql::Transaction&, std::string_view kind, std::string_view subject);
 

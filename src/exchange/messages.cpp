@@ -364,6 +364,12 @@ class Conditions {
   void equals(std::string_view column, std::string_view value) {
     if (!value.empty()) compare(column, " = ", value);
   }
+  // A column with its type in a column beside it.
+  void equals_typed(std::string_view type, std::string_view column, std::string_view value) {
+    if (value.empty()) return;
+    text_.append(" AND (CASE WHEN ").append(type).append(" = '' THEN ").append(column).append(" ELSE ");
+    text_.append(type).append(" || ':' || ").append(column).append(" END) = ").append(next(value));
+  }
   void compare(std::string_view column, std::string_view comparison, Param value) {
     text_.append(" AND ").append(column).append(comparison).append(next(value));
   }
@@ -407,7 +413,12 @@ Conditions conditions_of(const Transaction& tx, std::string_view tenant, const M
   where.equals("cpa_id", f.cpa_id);
   where.equals("from_oin", f.from_oin);
   where.equals("to_oin", f.to_oin);
+  where.equals_typed("from_party_id_type", "from_party_id", f.from_party_id);
+  where.equals("from_role", f.from_role);
+  where.equals_typed("to_party_id_type", "to_party_id", f.to_party_id);
+  where.equals("to_role", f.to_role);
   where.equals("service", f.service);
+  where.equals_typed("service_type", "service", f.typed_service);
   where.equals("action", f.action);
   if (!f.message_id.empty()) where.message_id(f.message_id);
   where.equals("conversation_id", f.conversation_id);
@@ -449,6 +460,45 @@ Result<std::vector<std::string>> search_message_ids(Transaction& tx, std::string
   std::vector<std::string> ids;
   for (auto& row : rows) ids.push_back(row.take(0));
   return ids;
+}
+
+Result<std::vector<WaitingMessage>> waiting_messages(Transaction& tx, std::string_view tenant, const MessageFilter& filter,
+                                                     const std::optional<WaitingMessage>& after, std::int64_t limit) {
+  static constexpr State undecided[] = {State::received, State::offered, State::dead};
+  const std::string label = filter.label ? label_member(*filter.label) : std::string();
+  Conditions where = conditions_of(tx, tenant, filter, label);
+  where.among("state", undecided);
+  // messages_open holds few rows of the table; the sum in ORDER BY keeps SQLite from walking all of messages_recent instead.
+  where.literally("final_at IS NULL AND contract_id >= ''");
+  if (after) {
+    const std::string at = where.next(after->created_at);
+    where.literally("(created_at > " + at + " OR (created_at = " + at + " AND id > " + where.next(after->id) + "))");
+  }
+  const std::string text = "SELECT id, message_id, created_at FROM messages WHERE " + where.text() + " ORDER BY created_at + 0, id LIMIT ";
+  const std::string count = where.next(limit);
+  SCHAKEL_TRY(Rows rows, tx.query(text + count, where.params()));
+  std::vector<WaitingMessage> messages;
+  messages.reserve(rows.size());
+  for (auto& row : rows) messages.push_back({row.take(0), row.take(1), row.instant(2)});
+  return messages;
+}
+
+Result<std::vector<WaitingEvent>> waiting_events(Transaction& tx, std::string_view tenant, const MessageFilter& filter,
+                                                 std::span<const std::string_view> types, std::int64_t after_position, std::int64_t limit) {
+  const std::string label = filter.label ? label_member(*filter.label) : std::string();
+  Conditions where = conditions_of(tx, tenant, filter, label);  // names are those of the inner table
+  std::string text =
+      "SELECT e.position, (SELECT message_id FROM messages WHERE id = e.message), e.type FROM events e WHERE e.tenant = $1 AND e.processed "
+      "= "
+      "0 AND EXISTS (SELECT 1 FROM messages WHERE id = e.message AND " +
+      where.text() + ") AND e.position > " + where.next(after_position) + " AND e.type IN (";
+  for (std::size_t i = 0; i < types.size(); ++i) text += (i ? ", " : "") + where.next(types[i]);
+  text += ") ORDER BY e.position LIMIT " + where.next(limit);
+  SCHAKEL_TRY(Rows rows, tx.query(text, where.params()));
+  std::vector<WaitingEvent> events;
+  events.reserve(rows.size());
+  for (auto& row : rows) events.push_back({row.integer(0), row.take(1), row.take(2)});
+  return events;
 }
 
 Result<std::vector<std::pair<State, std::int64_t>>> count_by_state(Transaction& tx, std::string_view tenant, const MessageFilter& filter) {

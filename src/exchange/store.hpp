@@ -44,6 +44,9 @@ struct MessageFilter {
   std::optional<Direction> direction;
   std::vector<State> states;
   std::string protocol, contract_id, cpa_id, from_oin, to_oin, service, action, message_id, conversation_id, ref_to_message_id, error_code;
+  // As texts with their type in front, "type:value"; the value alone when it has no type.
+  std::string from_party_id, to_party_id, typed_service;
+  std::string from_role, to_role;
   std::string trace_id;                                      // of traceparent: 32 hexadecimal digits
   std::optional<std::pair<std::string, std::string>> label;  // name and value
   std::optional<Instant> received_from, received_until;      // of created_at
@@ -57,6 +60,14 @@ struct MessagePage {
 Result<MessagePage> search_messages(sql::Transaction&, std::string_view tenant, const MessageFilter&);
 // Only their ids, in the same order.
 Result<std::vector<std::string>> search_message_ids(sql::Transaction&, std::string_view tenant, const MessageFilter&);
+// Inbound messages that the application has not decided on (RECEIVED, OFFERED, DEAD), oldest first. A list of any length in pages: `after`
+// is the last of the page before.
+struct WaitingMessage {
+  std::string id, message_id;
+  Instant created_at;
+};
+Result<std::vector<WaitingMessage>> waiting_messages(sql::Transaction&, std::string_view tenant, const MessageFilter&,
+                                                     const std::optional<WaitingMessage>& after, std::int64_t limit);
 // How many there are in each state.
 Result<std::vector<std::pair<State, std::int64_t>>> count_by_state(sql::Transaction&, std::string_view tenant, const MessageFilter&);
 
@@ -105,6 +116,14 @@ struct ApplicationEvent {
 };
 Result<> insert_event(sql::Transaction&, const ApplicationEvent&);
 Result<std::vector<ApplicationEvent>> unprocessed_events(sql::Transaction&, std::string_view tenant, std::int64_t limit);
+// Those of `types` about messages that the filter means, oldest first, by the protocol's id of their message; in pages, as
+// waiting_messages.
+struct WaitingEvent {
+  std::int64_t position = 0;
+  std::string message_id, type;
+};
+Result<std::vector<WaitingEvent>> waiting_events(sql::Transaction&, std::string_view tenant, const MessageFilter&,
+                                                 std::span<const std::string_view> types, std::int64_t after_position, std::int64_t limit);
 Result<std::optional<ApplicationEvent>> find_event(sql::Transaction&, std::string_view tenant, std::string_view id);
 // False: no such event that still waits.
 Result<bool> mark_event_processed(sql::Transaction&, std::string_view tenant, std::string_view id);

@@ -144,12 +144,12 @@ std::optional<std::string_view> MediaType::parameter(std::string_view name) cons
 namespace {
 
 // A token or a quoted string at the front of `rest`.
-std::optional<std::string> take_parameter_value(std::string_view& rest) {
+std::optional<std::string> take_parameter_value(std::string_view& rest, Unquoted unquoted) {
   if (rest.empty() || rest.front() != '"') {
     const auto end = std::min(rest.find_first_of("; \t"), rest.size());
     const std::string value(rest.substr(0, end));
     rest.remove_prefix(end);
-    if (!is_token(value)) return std::nullopt;
+    if (unquoted == Unquoted::tokens ? !is_token(value) : value.empty() || value.find('"') != std::string::npos) return std::nullopt;
     return value;
   }
   std::string value;
@@ -167,7 +167,7 @@ std::optional<std::string> take_parameter_value(std::string_view& rest) {
 
 }  // namespace
 
-std::optional<MediaType> parse_parameterised(std::string_view text) {
+std::optional<MediaType> parse_parameterised(std::string_view text, Unquoted unquoted) {
   MediaType parsed;
   const auto semicolon = text.find(';');
   parsed.type = to_lower(trim(text.substr(0, semicolon)));
@@ -180,15 +180,15 @@ std::optional<MediaType> parse_parameterised(std::string_view text) {
     if (equals == std::string_view::npos) return std::nullopt;
     const auto name = to_lower(rest.substr(0, equals));
     rest.remove_prefix(equals + 1);
-    auto value = take_parameter_value(rest);
+    auto value = take_parameter_value(rest, unquoted);
     if (!is_token(name) || !value || parsed.parameter(name)) return std::nullopt;
     parsed.parameters.emplace_back(name, std::move(*value));
   }
   return parsed;
 }
 
-std::optional<MediaType> parse_media_type(std::string_view text) {
-  auto parsed = parse_parameterised(text);
+std::optional<MediaType> parse_media_type(std::string_view text, Unquoted unquoted) {
+  auto parsed = parse_parameterised(text, unquoted);
   if (!parsed) return std::nullopt;
   const std::string_view type = parsed->type;
   const auto slash = type.find('/');

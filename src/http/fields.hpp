@@ -40,9 +40,11 @@ struct MediaType {
   std::vector<std::pair<std::string, std::string>> parameters;
   std::optional<std::string_view> parameter(std::string_view name) const;
 };
+// What a value without quotes may be: RFC 9110 wants tokens, and some clients write boundaries and media types as they are.
+enum class Unquoted { tokens, anything };
 // Nothing when malformed or when a parameter is repeated.
-std::optional<MediaType> parse_media_type(std::string_view);
+std::optional<MediaType> parse_media_type(std::string_view, Unquoted = Unquoted::tokens);
 // The parameters of a value as Content-Disposition has them: `type` is the token in front ("form-data").
-std::optional<MediaType> parse_parameterised(std::string_view);
+std::optional<MediaType> parse_parameterised(std::string_view, Unquoted = Unquoted::tokens);
 
 }  // namespace schakel::http

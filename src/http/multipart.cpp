@@ -27,36 +27,61 @@ bool is_boundary(std::string_view text) {
   return !text.empty() && text.size() <= boundary_chars_max && text.back() != ' ' && std::all_of(text.begin(), text.end(), allowed);
 }
 
-Result<PartHead> part_head(BytesView block) {
+// The name of a form's part, and what either kind says of a file.
+Result<> read_disposition(PartHead& head, MultipartKind kind) {
+  const auto given = head.headers.find("Content-Disposition");
+  const auto disposition = given ? parse_parameterised(*given) : std::nullopt;
+  if (kind == MultipartKind::related) {
+    // A disposition that cannot be read names no file; nothing else depends on it.
+    if (const auto file_name = disposition ? disposition->parameter("filename") : std::nullopt) head.file_name = *file_name;
+  } else {
+    const auto name = disposition ? disposition->parameter("name") : std::nullopt;
+    if (!disposition || disposition->type != "form-data" || !name || name->empty()) return invalid("A part of a form has no name.");
+    head.name = *name;
+    if (const auto file_name = disposition->parameter("filename")) head.file_name = *file_name;
+  }
+  if (!is_valid_utf8(head.name) || (head.file_name && !is_valid_utf8(*head.file_name))) return invalid("A name is not UTF-8.");
+  return {};
+}
+
+Result<PartHead> part_head(BytesView block, MultipartKind kind) {
   const auto fields = parse_header_block(block);
   if (!fields) return invalid("The header of a part is not valid.");
   PartHead head;
   for (const auto& [name, value] : *fields) head.headers.add(std::string(name), std::string(value));
-  if (head.headers.count("Content-Disposition") != 1 || head.headers.count("Content-Type") > 1)
+  const std::size_t dispositions = head.headers.count("Content-Disposition");
+  if (dispositions > 1 || (dispositions == 0 && kind != MultipartKind::related) || head.headers.count("Content-Type") > 1)
     return invalid("A part needs one Content-Disposition and at most one Content-Type.");
-  if (head.headers.find("Content-Transfer-Encoding")) return invalid("A part of a form has no transfer encoding.");
-  const auto disposition = parse_parameterised(*head.headers.find("Content-Disposition"));
-  const auto name = disposition ? disposition->parameter("name") : std::nullopt;
-  if (!disposition || disposition->type != "form-data" || !name || name->empty()) return invalid("A part of a form has no name.");
-  head.name = *name;
-  if (const auto file_name = disposition->parameter("filename")) head.file_name = *file_name;
-  if (!is_valid_utf8(head.name) || (head.file_name && !is_valid_utf8(*head.file_name))) return invalid("A name is not UTF-8.");
+  if (kind == MultipartKind::form_data && head.headers.find("Content-Transfer-Encoding"))
+    return invalid("A part of a form has no transfer encoding.");
+  SCHAKEL_CHECK(read_disposition(head, kind));
   head.content_type = head.headers.find("Content-Type").value_or("text/plain");
   return head;
 }
 
-}  // namespace
-
-Result<std::unique_ptr<MultipartReader>> MultipartReader::make(std::string_view content_type, BodyReader& body, Limits limits) {
-  const auto type = parse_media_type(content_type);
-  if (!type || type->type != "multipart/form-data") return fail("request.mediaType", "The content is not multipart/form-data.");
-  const auto boundary = type->parameter("boundary");
-  if (!boundary || !is_boundary(*boundary)) return invalid("The boundary is absent or not valid.");
-  return std::unique_ptr<MultipartReader>(new MultipartReader(body, limits, *boundary));
+// True for base64, false for the encodings that change nothing (RFC 2045 6.2).
+Result<bool> is_base64(const Headers& headers) {
+  if (headers.count("Content-Transfer-Encoding") > 1) return invalid("A part has two transfer encodings.");
+  const auto encoding = to_lower(trim(headers.find("Content-Transfer-Encoding").value_or("binary")));
+  if (encoding == "base64") return true;
+  if (encoding == "binary" || encoding == "8bit" || encoding == "7bit") return false;
+  return invalid("A part has an unknown transfer encoding.");
 }
 
-MultipartReader::MultipartReader(BodyReader& body, Limits limits, std::string_view boundary)
-    : body_(body), limits_(limits), delimiter_("\r\n--" + std::string(boundary)) {}
+}  // namespace
+
+Result<std::unique_ptr<MultipartReader>> MultipartReader::make(std::string_view content_type, BodyReader& body, Limits limits,
+                                                               MultipartKind kind) {
+  const auto type = parse_media_type(content_type, kind == MultipartKind::form_data ? Unquoted::tokens : Unquoted::anything);
+  const std::string_view wanted = kind == MultipartKind::related ? "multipart/related" : "multipart/form-data";
+  if (!type || type->type != wanted) return fail("request.mediaType", "The content is not " + std::string(wanted) + ".");
+  const auto boundary = type->parameter("boundary");
+  if (!boundary || !is_boundary(*boundary)) return invalid("The boundary is absent or not valid.");
+  return std::unique_ptr<MultipartReader>(new MultipartReader(body, limits, *boundary, kind));
+}
+
+MultipartReader::MultipartReader(BodyReader& body, Limits limits, std::string_view boundary, MultipartKind kind)
+    : body_(body), limits_(limits), kind_(kind), delimiter_("\r\n--" + std::string(boundary)) {}
 
 // More octets in the window; the end of the body inside a form is an error.
 Awaitable<Result<>> MultipartReader::fill() {
@@ -71,6 +96,27 @@ Awaitable<Result<>> MultipartReader::fill() {
 }
 
 Awaitable<Result<std::size_t>> MultipartReader::read(std::span<char> out) {
+  if (base64_) co_return co_await read_base64(out);
+  co_return co_await read_octets(out);
+}
+
+Awaitable<Result<std::size_t>> MultipartReader::read_base64(std::span<char> out) {
+  std::array<char, 4096> text;
+  while (decoded_.empty()) {
+    SCHAKEL_CO_TRY(const std::size_t count, co_await read_octets(text));
+    if (count == 0) {
+      if (!base64_->finish()) co_return invalid("A part in base64 is not whole.");
+      co_return std::size_t{0};
+    }
+    if (!base64_->decode({text.data(), count}, decoded_)) co_return invalid("A part is not base64.");
+  }
+  const std::size_t count = std::min(decoded_.size(), out.size());
+  std::memcpy(out.data(), decoded_.data(), count);
+  decoded_.erase(0, count);
+  co_return count;
+}
+
+Awaitable<Result<std::size_t>> MultipartReader::read_octets(std::span<char> out) {
   if (place_ != Place::content || out.empty()) co_return std::size_t{0};
   for (;;) {
     const auto octets = window();
@@ -96,7 +142,7 @@ Awaitable<Result<>> MultipartReader::skip_content() {
   place_ = Place::content;
   std::array<char, 4096> dropped;
   for (;;) {
-    SCHAKEL_CO_TRY(const std::size_t count, co_await read(dropped));
+    SCHAKEL_CO_TRY(const std::size_t count, co_await read_octets(dropped));
     if (count == 0) co_return Result<>();
   }
 }
@@ -129,7 +175,7 @@ Awaitable<Result<PartHead>> MultipartReader::read_head() {
     if (end != BytesView::npos) {
       const std::size_t size = is_empty ? 2 : end + 4;
       if (size > limits_.part_header_bytes_max) co_return invalid("The header of a part is too large.");
-      auto head = part_head(octets.substr(0, size));
+      auto head = part_head(octets.substr(0, size), kind_);
       // The CR LF before a delimiter belongs to it; that of the header may be the same when the content is empty.
       begin_ += size - 2;
       if (!window().starts_with(delimiter_)) {
@@ -164,6 +210,9 @@ Awaitable<Result<std::optional<PartHead>>> MultipartReader::next() {
   }
   if (++parts_ > limits_.parts_max) co_return invalid("The form has too many parts.");
   SCHAKEL_CO_TRY(auto head, co_await read_head());
+  SCHAKEL_CO_TRY(const bool encoded, is_base64(head.headers));
+  base64_ = encoded ? std::optional(Base64Decoder()) : std::nullopt;
+  decoded_.clear();
   place_ = Place::content;
   co_return std::optional<PartHead>(std::move(head));
 }

@@ -17,6 +17,7 @@
 #include "ebms/relay.hpp"
 #include "ebms/sender.hpp"
 #include "exchange/commit.hpp"
+#include "facade/facade.hpp"
 #include "http/address.hpp"
 #include "http/client.hpp"
 #include "http/run.hpp"
@@ -101,6 +102,7 @@ struct Node::Parts {
   std::unique_ptr<WebhookCalls> webhook_calls;
   std::unique_ptr<api::Jobs> jobs;
   std::unique_ptr<api::Api> api;
+  std::unique_ptr<facade::Facade> facade;
   std::map<std::string, std::shared_ptr<security::TlsServer>, std::less<>> tls_servers;  // by listener
   std::mutex renewal;                                                                    // one at a time: SIGHUP and a change of tenants
 
@@ -123,6 +125,7 @@ struct Node::Parts {
     make_client();
     make_protocol();
     make_api();
+    SCHAKEL_CHECK(make_facade());
     make_work();
     SCHAKEL_CHECK(start_listeners());
     lease->start(io.executor());
@@ -349,6 +352,15 @@ struct Node::Parts {
             .configuration_changed = [this] { configuration_changed.notify(); }});
   }
 
+  Result<> make_facade() {
+    facade::Settings chosen;
+    if (settings.ebms.facade_key.given()) {
+      SCHAKEL_TRY(chosen.key, settings.ebms.facade_key.read());
+    }
+    facade = std::make_unique<facade::Facade>(std::move(chosen), *api);
+    return {};
+  }
+
   void make_work() {
     work = std::make_unique<WorkLoop>(
         io.executor(), database->quiet(), [this] { return lease->draining() ? std::nullopt : lease->claimer(); }, clock(), log(),
@@ -412,10 +424,17 @@ struct Node::Parts {
 
   Result<> start_listeners() {
     SCHAKEL_CHECK(ensure_periodic_work(*database, clock().now()));
-    SCHAKEL_CHECK(listen("internal", api->internal()));
+    SCHAKEL_CHECK(listen("internal", internal()));
     SCHAKEL_CHECK(listen("admin", api->admin()));
     SCHAKEL_CHECK(listen("external", [this](http::Request& request) { return external(request); }));
     return {};
+  }
+
+  // The part of the API for applications, and the one of ebms-core for those that know no other.
+  http::Handler internal() {
+    return [ours = api->internal(), theirs = facade->handler()](http::Request& request) {
+      return facade::Facade::serves(request.path) ? theirs(request) : ours(request);
+    };
   }
 
   Result<> listen(std::string_view name, http::Handler handler) {

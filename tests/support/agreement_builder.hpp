@@ -40,6 +40,16 @@ class AgreementBuilder {
     persist_ = persist;
     return *this;
   }
+  AgreementBuilder& service(std::string type, std::string name) {
+    service_type_ = std::move(type);
+    service_ = std::move(name);
+    return *this;
+  }
+  AgreementBuilder& actions(std::string question, std::string answer) {
+    question_ = std::move(question);
+    answer_ = std::move(answer);
+    return *this;
+  }
   AgreementBuilder& synchronous(bool on = true) {
     sync_ = on;
     return *this;
@@ -71,11 +81,13 @@ class AgreementBuilder {
     return *this;
   }
 
-  // "question" goes from the first party to the second, "answer" the other way, both under the service "sim:Melding:1:0".
+  // "question" goes from the first party to the second, "answer" the other way, both under the service "sim:Melding:1:0", unless they were
+  // given other names.
   cpa::Agreement build() const {
     auto agreement = agreement_;
     agreement.parties = {party(first_, certificates_.first, "question", "answer", "A", "B"),
                          party(second_, certificates_.second, "answer", "question", "B", "A")};
+    agreement.parties = {party(first_, question_, answer_, "A", "B"), party(second_, answer_, question_, "B", "A")};
     return agreement;
   }
 
@@ -94,8 +106,8 @@ class AgreementBuilder {
 
  private:
   static bool is_secured(cpa::Profile profile) { return cpa::is_signed(profile) || cpa::is_encrypted(profile); }
-  cpa::Profile profile_of(std::string_view action) const { return action == "answer" && answer_profile_ ? *answer_profile_ : profile_; }
-  std::string channel_of(std::string_view action) const { return action == "answer" && answer_profile_ ? "Answer" : "Action"; }
+  cpa::Profile profile_of(std::string_view action) const { return action == answer_ && answer_profile_ ? *answer_profile_ : profile_; }
+  std::string channel_of(std::string_view action) const { return action == answer_ && answer_profile_ ? "Answer" : "Action"; }
 
   cpa::ActionBinding action(bool send, const std::string& name, const std::string& own, const std::string& other) const {
     cpa::ActionBinding binding;
@@ -138,8 +150,8 @@ class AgreementBuilder {
     role.role = own.role;
     role.process_name = "Melding";
     role.process_version = "1.0";
-    role.service = "sim:Melding:1:0";
-    role.service_type = "urn:osb:services";
+    role.service = service_;
+    role.service_type = service_type_;
     role.actions = {action(true, sends, prefix, other_prefix), action(false, receives, prefix, other_prefix)};
     out.roles = {role};
 
@@ -197,6 +209,7 @@ class AgreementBuilder {
 
   cpa::Agreement agreement_;
   PartySketch first_, second_;
+  std::string service_type_ = "urn:osb:services", service_ = "sim:Melding:1:0", question_ = "question", answer_ = "answer";
   cpa::Profile profile_ = cpa::Profile::osb_rm;
   std::optional<cpa::Profile> answer_profile_;
   std::int64_t retries_ = 39;

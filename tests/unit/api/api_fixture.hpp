@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 
@@ -157,6 +158,11 @@ class ApiTest : public ::testing::Test {
   // `target`: path with its query, already decoded. `token` empty: none.
   Reply send(std::string method, std::string target, http::Headers headers, std::string body, const std::string& token,
              bool internal = false) {
+    return send_to(internal ? api->internal() : api->admin(), internal ? "internal" : "admin", std::move(method), std::move(target),
+                   std::move(headers), std::move(body), token);
+  }
+  Reply send_to(const http::Handler& handler, std::string listener, std::string method, std::string target, http::Headers headers,
+                std::string body, const std::string& token) {
     http::Request request;
     request.method = std::move(method);
     request.target = target;
@@ -175,11 +181,14 @@ class ApiTest : public ::testing::Test {
     if (!body.empty()) request.content_length = body.size();
     http::StringReader reader(std::move(body));
     request.body = &reader;
-    request.listener = internal ? "internal" : "admin";
+    request.listener = std::move(listener);
     request.remote_address = remote_address;
     request.request_id = "0199a1b2-0000-7000-8000-00000000000a";
-    auto handler = internal ? api->internal() : api->admin();
-    return await(finish(handler(request)));
+    boost::asio::io_context io;
+    auto future = boost::asio::co_spawn(io, finish(handler(request)), boost::asio::use_future);
+    if (meanwhile) boost::asio::co_spawn(io, meanwhile(), boost::asio::detached);
+    io.run();
+    return future.get();
   }
   static http::Awaitable<Reply> finish(http::Awaitable<http::Response> answer) {
     auto response = co_await std::move(answer);
@@ -363,6 +372,7 @@ class ApiTest : public ::testing::Test {
   std::string key, admin_key, other_key;
   std::string remote_address = "10.0.0.1";
   std::map<std::string, std::vector<std::string>> names = {{"app.example", {"8.8.8.8"}}};
+  std::function<http::Awaitable<>()> meanwhile;  // runs beside the handler of a request
   std::vector<WebhookCall> posted;
   WebhookOutcome outcome{200, std::nullopt, "", "", Duration(5ms)};
 

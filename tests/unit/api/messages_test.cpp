@@ -615,6 +615,63 @@ TEST_F(Messages, AResendIsANewMessageThatNamesItsOriginal) {
   EXPECT_NE(shown.json["messageId"], sent.json["messageId"]);
 }
 
+// ADP-701, adapter.md 3.3: each action, with its permission, reason, trail event and audit record
+TEST_F(Messages, EveryActionOfAnOperatorIsToldWithItsReason) {
+  using exchange::State;
+  const auto in_state = [&](State state, bool inbound) {
+    auto chosen = inbound ? receive() : message(post("/messages", submit_body()).json.value("id", ""));
+    chosen.state = state;
+    if (exchange::is_final(state)) chosen.final_at = clock.at;
+    commit([&](sql::Transaction& tx) { return exchange::update_message(tx, chosen); });
+    return chosen.id;
+  };
+  struct Case {
+    const char* action;
+    State from;
+    bool inbound;
+    const char* to;
+    const char* trail;
+  };
+  const Case cases[] = {{"retryNow", State::sent, false, "QUEUED", "queued"},
+                        {"resend", State::failed, false, "FAILED", "resent"},
+                        {"cancel", State::queued, false, "CANCELLED", "cancelled"},
+                        {"release", State::held, false, "QUEUED", "released"},
+                        {"replay", State::processed, true, "PROCESSED", "replayed"},
+                        {"requeue", State::dead, true, "RECEIVED", "requeued"},
+                        {"markProcessed", State::dead, true, "PROCESSED", "markedProcessed"},
+                        {"purgePayload", State::expired, false, "EXPIRED", "payloadPurged"}};
+  for (const auto& one : cases) {
+    const auto id = in_state(one.from, one.inbound);
+    const auto reply = post("/messages/" + id + "/actions", {{"action", one.action}, {"reason", "omdat het moet"}});
+    ASSERT_EQ(reply.status, 202U) << one.action << reply.body;
+    EXPECT_EQ(get("/messages/" + id).json["state"], one.to) << one.action;
+    const auto last = get("/messages/" + id + "/events").json.back();
+    EXPECT_EQ(last["type"], one.trail);
+    EXPECT_EQ(last["detail"], "omdat het moet") << one.action;
+    EXPECT_THAT(last["actor"].get<std::string>(), ::testing::StartsWith("apiKey:")) << one.action;
+    EXPECT_THAT(audited(), ::testing::Contains("message." + std::string(one.action) + " " + id));
+    const auto viewer = make_key("stad", {"viewer"});
+    const auto refused = send("POST", api_path("/messages/" + id + "/actions"), {{"Content-Type", "application/json"}},
+                              Json{{"action", one.action}, {"reason", "mag niet"}}.dump(), viewer);
+    EXPECT_EQ(refused.status, 403U) << one.action;
+  }
+}
+
+// ADP-701, EB-214: a message that is marked processed waits nowhere any more
+TEST_F(Messages, WhatAnOperatorMarksProcessedIsProcessed) {
+  const auto inbound = receive();
+  settle();
+  ASSERT_EQ(get("/message-events").json.size(), 1U);
+  const auto reply = post("/messages/" + inbound.id + "/actions", {{"action", "markProcessed"}, {"reason", "met de hand verwerkt"}});
+  ASSERT_EQ(reply.status, 202U) << reply.body;
+  EXPECT_EQ(get("/messages/" + inbound.id).json["state"], "PROCESSED");
+  EXPECT_EQ(get("/message-events").json, Json::array());
+  EXPECT_EQ(get("/queues/default/messages").json["messages"], Json::array());
+  const auto events = get("/messages/" + inbound.id + "/events").json;
+  EXPECT_EQ(events.back()["type"], "markedProcessed");
+  EXPECT_EQ(events.back()["detail"], "met de hand verwerkt");
+}
+
 // --- the whole way -------------------------------------------------------------------------------------------------------------------
 
 // ADP-005: the caller sees what the contract gives

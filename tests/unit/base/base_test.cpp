@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "base/base64_decoder.hpp"
 #include "base/bytes.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
@@ -97,6 +98,22 @@ TEST(Time, ReadsDurationsOfTheConfiguration) {
   EXPECT_EQ(parse_duration("250ms").value(), 250ms);
   EXPECT_EQ(parse_duration("7d").value(), 168h);
   for (const auto* text : {"", "s", "30", "30 s", "1w", "13mo", "10wd", "-1s", "999999999999y"}) EXPECT_FALSE(parse_duration(text)) << text;
+}
+
+TEST(Bytes, Base64InPiecesIsThatOfTheWhole) {
+  const std::string plain = std::string("a\0b\xff", 4) + "Sample message.", text = to_base64(plain);
+  for (std::size_t step = 1; step <= text.size(); ++step) {
+    Base64Decoder decoder;
+    Bytes out;
+    for (std::size_t at = 0; at < text.size(); at += step) ASSERT_TRUE(decoder.decode("\r\n" + text.substr(at, step), out)) << step;
+    EXPECT_TRUE(decoder.finish());
+    EXPECT_EQ(out, plain) << step;
+  }
+  Bytes out;
+  for (const auto* wrong : {"Zm9*", "Z===", "=", "Zg==Zg==", "Zg=v"}) EXPECT_FALSE(Base64Decoder().decode(wrong, out)) << wrong;
+  Base64Decoder half;
+  ASSERT_TRUE(half.decode("Zm9", out));
+  EXPECT_FALSE(half.finish());
 }
 
 TEST(Bytes, Base64AgreesWithRfc4648AndRefusesOtherTexts) {

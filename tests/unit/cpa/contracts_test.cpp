@@ -223,6 +223,11 @@ TEST(Select, WithoutIdMatchesEveryGivenField) {
   wanted.to_party_id = registry;
   wanted.to_oin = {};
   EXPECT_EQ(selected({contract("a")}, wanted), "a");
+  const std::string typed = "urn:osb:oin:" + std::string(registry);  // adapter.md 2.1.4
+  wanted.to_party_id = typed;
+  EXPECT_EQ(selected({contract("a")}, wanted), "a");
+  wanted.to_party_id = "urn:other:00000099000000300000";
+  EXPECT_EQ(selected({contract("a")}, wanted), "contract.unknown");
   wanted.to_party_id = {};
   EXPECT_EQ(selected({contract("a")}, wanted), "a");
   wanted.service = {};

@@ -67,6 +67,19 @@ TEST_P(Maintenance, EachKindOfStateHasItsOwnTerm) {
   EXPECT_FALSE(has_payload(failed));
 }
 
+// EB-217: the option to delete payloads once they were processed or delivered is a term of nothing; what is not final keeps its own.
+TEST_P(Maintenance, WithATermOfNothingPayloadsGoAsSoonAsTheirMessageIsFinal) {
+  const Message delivered = finished(State::delivered), processed = finished(State::processed), failed = finished(State::failed),
+                dead = finished(State::dead);
+  Retention none;
+  none.payload = Duration(0);
+  EXPECT_EQ(get([&](auto& tx) { return purge_expired_payloads(tx, "stad", "a", none, t0 + 1s, 10); }), 2);
+  EXPECT_FALSE(has_payload(delivered));
+  EXPECT_FALSE(has_payload(processed));
+  EXPECT_TRUE(has_payload(failed));
+  EXPECT_TRUE(has_payload(dead));
+}
+
 // EB-107, EB-217: duplicate keys outlive payload and message.
 TEST_P(Maintenance, MessageIdsOutliveTheirPayloads) {
   const Message m = finished(State::processed);

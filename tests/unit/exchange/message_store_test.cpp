@@ -228,6 +228,80 @@ TEST_P(MessageStore, PagesASearchAndCountsAllOfIt) {
   EXPECT_EQ(total, 7);
 }
 
+// EB-210: what an application has not decided on, in pages
+TEST_P(MessageStore, ListsMessagesThatWaitForTheApplication) {
+  std::vector<std::string> waiting;
+  const auto store = [&](State state, Instant at, const std::function<void(Message&)>& adjust = {}) {
+    auto m = message("stad", Direction::inbound);
+    m.state = state;
+    m.created_at = at;
+    if (is_final(state)) m.final_at = at;
+    if (adjust) adjust(m);
+    commit([&](auto& tx) { ASSERT_TRUE(insert_message(tx, m, {})); });
+    return m.message_id;
+  };
+  waiting.push_back(store(State::received, t0));
+  store(State::processed, t0 + 1s);
+  waiting.push_back(store(State::dead, t0 + 2s, [](Message& m) {
+    m.from = {"", "77", "urn:x", "VAN"};
+    m.to = {"", "88", "", "NAAR"};
+    m.service = "s";
+    m.service_type = "t";
+  }));
+  waiting.push_back(store(State::offered, t0 + 3s));
+  store(State::received, t0 + 4s, [](Message& m) { m.tenant = "dorp"; });
+  const auto page = [&](const MessageFilter& filter, const std::optional<WaitingMessage>& after, std::int64_t limit) {
+    return get([&](auto& tx) { return waiting_messages(tx, "stad", filter, after, limit); });
+  };
+  std::vector<std::string> found;
+  std::optional<WaitingMessage> last;
+  for (int pages = 0; pages < 2; ++pages) {
+    for (const auto& one : page({}, last, 2)) {
+      found.push_back(one.message_id);
+      last = one;
+    }
+  }
+  EXPECT_EQ(found, waiting);
+  EXPECT_TRUE(page({}, last, 2).empty());
+  const auto only = [&](const std::function<void(MessageFilter&)>& set) {
+    MessageFilter filter;
+    set(filter);
+    const auto messages = page(filter, {}, 10);
+    return messages.size() == 1 && messages[0].message_id == waiting[1];
+  };
+  EXPECT_TRUE(only([](MessageFilter& f) { f.from_party_id = "urn:x:77"; }));
+  EXPECT_TRUE(only([](MessageFilter& f) { f.to_party_id = "88"; }));
+  EXPECT_TRUE(only([](MessageFilter& f) { f.from_role = "VAN"; }));
+  EXPECT_TRUE(only([](MessageFilter& f) { f.to_role = "NAAR"; }));
+  EXPECT_TRUE(only([](MessageFilter& f) { f.typed_service = "t:s"; }));
+  EXPECT_FALSE(only([](MessageFilter& f) { f.from_party_id = "77"; }));
+}
+
+// EB-214
+TEST_P(MessageStore, ListsEventsByTheMessageTheyAreAbout) {
+  const auto one = message("stad", Direction::inbound), two = message("stad");
+  commit([&](auto& tx) {
+    for (const auto& m : {one, two}) ASSERT_TRUE(insert_message(tx, m, {}));
+    for (const auto& [m, type] :
+         {std::pair(&one, "message.received"), std::pair(&two, "message.warning"), std::pair(&two, "message.failed")})
+      ASSERT_TRUE(insert_event(tx, {id(), "stad", m->id, type, t0, "{}"}));
+  });
+  const std::string_view types[] = {"message.received", "message.failed"};
+  const auto page = [&](const MessageFilter& filter, std::int64_t after, std::int64_t limit) {
+    return get([&](auto& tx) { return waiting_events(tx, "stad", filter, types, after, limit); });
+  };
+  const auto first = page({}, 0, 1);
+  ASSERT_EQ(first.size(), 1U);
+  EXPECT_EQ(first[0].message_id + " " + first[0].type, one.message_id + " message.received");
+  const auto rest = page({}, first[0].position, 10);
+  ASSERT_EQ(rest.size(), 1U);
+  EXPECT_EQ(rest[0].message_id + " " + rest[0].type, two.message_id + " message.failed");
+  MessageFilter filter;
+  filter.message_id = two.message_id;
+  EXPECT_EQ(page(filter, 0, 10).size(), 1U);
+  EXPECT_TRUE(get([&](auto& tx) { return waiting_events(tx, "dorp", {}, types, 0, 10); }).empty());
+}
+
 // CPA-053: what counts as open under a contract.
 TEST_P(MessageStore, CountsMessagesThatAContractStillNeeds) {
   Message open = message(), persisted = message(), old = message(), foreign = message("dorp");

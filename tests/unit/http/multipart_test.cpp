@@ -27,8 +27,9 @@ struct ReadPart {
   std::string content;
 };
 
-Awaitable<Result<std::vector<ReadPart>>> read_form(std::string_view content_type, BodyReader& body) {
-  SCHAKEL_CO_TRY(const auto form, MultipartReader::make(content_type, body));
+Awaitable<Result<std::vector<ReadPart>>> read_form(std::string_view content_type, BodyReader& body,
+                                                   MultipartKind kind = MultipartKind::form_data) {
+  SCHAKEL_CO_TRY(const auto form, MultipartReader::make(content_type, body, MultipartReader::Limits(), kind));
   std::vector<ReadPart> parts;
   for (;;) {
     SCHAKEL_CO_TRY(auto head, co_await form->next());
@@ -40,10 +41,10 @@ Awaitable<Result<std::vector<ReadPart>>> read_form(std::string_view content_type
 
 class Multipart : public ::testing::Test {
  protected:
-  Result<std::vector<ReadPart>> read(std::string body, std::size_t step = 4096,
-                                     std::string_view type = "multipart/form-data; boundary=b1") {
+  Result<std::vector<ReadPart>> read(std::string body, std::size_t step = 4096, std::string_view type = "multipart/form-data; boundary=b1",
+                                     MultipartKind kind = MultipartKind::form_data) {
     SlowReader reader(std::move(body), step);
-    return run(threads, read_form(type, reader));
+    return run(threads, read_form(type, reader, kind));
   }
   static std::string part(std::string_view content, std::string_view name = "payload") {
     return "--b1\r\nContent-Disposition: form-data; name=\"" + std::string(name) + "\"\r\n\r\n" + std::string(content) + "\r\n";
@@ -154,6 +155,60 @@ class FailingReader final : public BodyReader {
 TEST_F(Multipart, an_error_of_the_body_is_passed_on) {
   FailingReader body;
   EXPECT_EQ(run(threads, read_form("multipart/form-data; boundary=b1", body)).error().code, "http.bodyTooLarge");
+}
+
+// EB-212: what clients of ebms-core send
+TEST_F(Multipart, old_forms_may_be_in_base64_and_have_any_boundary) {
+  const std::string type = "multipart/form-data; boundary=-=b=-";
+  const auto part = [](std::string_view encoding, std::string_view content) {
+    return "---=b=-\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Transfer-Encoding: " + std::string(encoding) + "\r\n\r\n" +
+           std::string(content) + "\r\n";
+  };
+  const std::string body = part("BASE64", "U2Ft\r\ncGxl IG1lc3NhZ2Uu") + part("binary", "U2Ft") + part("base64", "") + "---=b=---";
+  for (const std::size_t step : {1U, 3U, 7U, 4096U}) {
+    const auto parts = read(body, step, type, MultipartKind::form_data_of_old);
+    ASSERT_TRUE(parts) << parts.error().detail;
+    ASSERT_EQ(parts->size(), 3U);
+    EXPECT_EQ((*parts)[0].content, "Sample message.");
+    EXPECT_EQ((*parts)[1].content, "U2Ft");
+    EXPECT_EQ((*parts)[2].content, "");
+  }
+  EXPECT_EQ(read(body, 4096, type).error().code, "request.mediaType") << "our own API wants RFC 7578";
+  for (const auto* wrong : {"U2F", "U2Ft*", "U2==Ft==", "=", "U2FtcA==x"})
+    EXPECT_EQ(read(part("base64", wrong) + "---=b=---", 4096, type, MultipartKind::form_data_of_old).error().code, "request.invalid")
+        << wrong;
+  EXPECT_EQ(read(part("quoted-printable", "a") + "---=b=---", 4096, type, MultipartKind::form_data_of_old).error().code, "request.invalid");
+}
+
+// What is left of a part in base64 does not reach the next one.
+TEST_F(Multipart, a_part_in_base64_may_be_left_half_read) {
+  const std::string body = "--b1\r\nContent-ID: <1>\r\nContent-Transfer-Encoding: base64\r\n\r\n" + to_base64(std::string(10'000, 'x')) +
+                           "\r\n--b1\r\nContent-ID: <2>\r\n\r\ntwee\r\n--b1--";
+  SlowReader reader(body, 100);
+  const auto second = run(threads, [](BodyReader& source) -> Awaitable<Result<std::string>> {
+    SCHAKEL_CO_TRY(const auto parts,
+                   MultipartReader::make("multipart/related; boundary=b1", source, MultipartReader::Limits(), MultipartKind::related));
+    SCHAKEL_CO_CHECK(co_await parts->next());
+    std::array<char, 10> few{};
+    SCHAKEL_CO_CHECK(co_await parts->read(few));
+    SCHAKEL_CO_CHECK(co_await parts->next());
+    co_return co_await read_all(*parts, 1000);
+  }(reader));
+  ASSERT_TRUE(second) << second.error().detail;
+  EXPECT_EQ(*second, "twee");
+}
+
+TEST_F(Multipart, related_parts_have_ids_instead_of_names) {
+  const std::string body =
+      "--b1\r\nContent-Type: application/xop+xml; type=\"text/xml\"\r\nContent-ID: <root@x>\r\n\r\n<a/>\r\n"
+      "--b1\r\nContent-Disposition: attachment;filename=a.pdf\r\ncontent-id: <1@x>\r\nContent-Transfer-Encoding: binary\r\n\r\nx\r\n--b1--";
+  const auto parts = read(body, 5, "multipart/related; type=application/xop+xml; boundary=b1", MultipartKind::related);
+  ASSERT_TRUE(parts) << parts.error().detail;
+  ASSERT_EQ(parts->size(), 2U);
+  EXPECT_EQ((*parts)[0].head.headers.find("Content-ID"), "<root@x>");
+  EXPECT_EQ((*parts)[0].content, "<a/>");
+  EXPECT_EQ((*parts)[1].head.file_name, "a.pdf");
+  EXPECT_EQ(read(body, 5, "multipart/form-data; boundary=b1", MultipartKind::related).error().code, "request.mediaType");
 }
 
 }  // namespace
