@@ -85,9 +85,8 @@ class AgreementBuilder {
   // given other names.
   cpa::Agreement build() const {
     auto agreement = agreement_;
-    agreement.parties = {party(first_, certificates_.first, "question", "answer", "A", "B"),
-                         party(second_, certificates_.second, "answer", "question", "B", "A")};
-    agreement.parties = {party(first_, question_, answer_, "A", "B"), party(second_, answer_, question_, "B", "A")};
+    agreement.parties = {party(first_, certificates_.first, question_, answer_, "A", "B"),
+                         party(second_, certificates_.second, answer_, question_, "B", "A")};
     return agreement;
   }
 
