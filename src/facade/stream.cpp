@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "api/blob_reader.hpp"
+#include "exchange/blob_reader.hpp"
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
 #include "ebms/mime.hpp"
@@ -35,7 +35,7 @@ class Pieces final : public TextReader {
     const bool is_last = at_ == pieces_.size();
     if (is_last && before_last_) SCHAKEL_CO_CHECK(co_await before_last_());
     if (!piece.blob.empty()) {
-      blob_ = api::read_blob(database_, std::move(piece.blob), 0, piece.bytes);
+      blob_ = exchange::read_blob(database_, std::move(piece.blob), 0, piece.bytes);
       base64_ = piece.base64;
     }
     co_return std::move(piece.text);

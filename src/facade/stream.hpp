@@ -42,7 +42,7 @@ std::uint64_t bytes_of(const std::vector<Piece>&);
 
 // The pieces one after the other; the last one is text alone, and not empty. `before_last` runs before it is given: when that fails, the
 // other side sees an answer that is cut off, and knows that nothing was done. The database outlives the reader. Errors: those of
-// api::read_blob and of `before_last`.
+// exchange::read_blob and of `before_last`.
 std::unique_ptr<http::BodyReader> read_pieces(sql::Database&, std::vector<Piece>,
                                               std::function<http::Awaitable<Result<>>()> before_last = {});
 
