@@ -11,8 +11,7 @@ namespace {
 // Octets of payload that one request holds before it waits for their commit: fewer commits per large payload, a bounded memory per request
 // (EB-031).
 constexpr std::size_t batch_bytes_max = 8 * limits::blob_chunk_bytes;
-// A TLS record: no read gives more.
-constexpr std::size_t read_bytes = 16 * limits::KiB;
+constexpr std::size_t read_bytes = 64 * limits::KiB;
 
 http::Response empty(unsigned status) {
   http::Response response;
