@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-#include "exchange/blob_reader.hpp"
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
 #include "ebms/mime.hpp"
+#include "exchange/blob_reader.hpp"
 
 namespace schakel::facade {
 namespace {
