@@ -36,7 +36,7 @@ bool MessageKeys::trusts(std::string_view environment) const {
 security::Verdict MessageKeys::judge(std::string_view environment, std::span<const security::Certificate> chain, security::Usage usage,
                                      Instant now, Instant timestamp) const {
   const auto store = trust_.of(environment);
-  if (!store) return {.reason = "SEC.PKI.ANKER", .detail = "no anchors are configured for this environment"};
+  if (!store) return {"SEC.PKI.ANKER", "no anchors are configured for this environment", {}, {}};
   std::string fingerprints;
   for (const auto& certificate : chain) fingerprints += certificate->sha256;
   auto verdict = judge_now(*store, {std::string(environment), std::move(fingerprints), usage}, chain, usage, now);
