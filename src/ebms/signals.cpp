@@ -88,10 +88,18 @@ nlohmann::json errors_json(const ErrorList& list) {
   return errors;
 }
 
+// Whether the agreement could have made the message ask for a signed acknowledgement: where it never does, the stored envelope is not read.
+bool may_ask_signature(const SignalOrigin& origin, const Message& message) {
+  const auto channels = cpa::Contracts::channels(origin.contract, 1 - origin.sender_party, message.from.role, message.to.role,
+                                                 message.service, message.service_type, message.action);
+  return !channels || channels->send->characteristics.ack_signature_requested != cpa::Occurrence::never;
+}
+
 // EB-159: what a signed acknowledgement must prove, judged against the message as it was sent. nullopt: it counts, or no signature was
 // asked.
 Result<std::optional<SignatureFault>> signature_fault(sql::Transaction& tx, const Context& context, const SignalOrigin& origin,
                                                       const Envelope& envelope, const Message& message, std::string& signer) {
+  if (!may_ask_signature(origin, message)) return std::optional<SignatureFault>();
   SCHAKEL_TRY(const auto stored, exchange::find_message(tx, message.tenant, message.id, exchange::WithRoot::yes));
   const auto sent = parse_envelope(stored ? stored->root : Bytes(), std::nullopt);
   if (!sent) return std::optional(SignatureFault{"SEC.XML.DEKKING", "the envelope of the message is no longer here", false});

@@ -389,7 +389,8 @@ inline ReceivedRequest unpacked(const WireRequest& request) {
 
 inline WireRequest packed(const WireRequest& like, const ReceivedRequest& request) {
   WireRequest out = like;
-  const auto boundary = parse_media_type(like.header("Content-Type"))->parameter("boundary");
+  const auto media = parse_media_type(like.header("Content-Type"));
+  const auto boundary = media ? media->parameter("boundary") : std::nullopt;
   if (!boundary) {
     out.body = request.root;
     return out;
