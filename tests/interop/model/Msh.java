@@ -162,6 +162,7 @@ final class Msh {
     var document = Xml.parse(octets);
     var block = Xml.child(Xml.child(document.getDocumentElement(), Xml.SOAP, "Header"), Xml.EB, "Acknowledgment");
     for (var reference : references(header.soapHeader())) block.appendChild(document.importNode(reference, true));
+    document = Xml.parse(Xml.write(document));  // the copies need declarations of their prefixes before they are signed
     Protection.sign(document, List.of(), signing(channel, received, header), setup.signing);
     return Xml.write(document);
   }
