@@ -143,7 +143,7 @@ struct SubmitRequest {
 struct Attempt {
   exchange::Work work;
   std::shared_ptr<const exchange::Signal> signal;  // null: `message` is sent
-  std::string message;  // id of the Message, or of the signal's message
+  std::string message;                             // id of the Message, or of the signal's message
   std::string url;
   std::string destination;  // scheme://host:port
   std::vector<std::pair<std::string, std::string>> headers;

@@ -86,8 +86,8 @@ Result<> set_first_answer(sql::Transaction&, const DuplicateKey&, BytesView resp
 Result<std::int64_t> purge_duplicate_keys(sql::Transaction&, Instant now, std::int64_t limit);
 
 // --- trail (hash-chained per tenant, adapter.md 2.6) ----------------------------------------------------------------------------
-// Their place in the chain (seq, hash): on SQLite at once, on PostgreSQL from the sealer (docs/decisions/0005-sqlite-seals-in-the-commit.md).
-// Texts are cut to 500 (detail) and 255 characters and made valid UTF-8. "storage.failed" when a type is not in the closed list.
+// Place in the chain (seq, hash): on SQLite at once, on PostgreSQL by the sealer (docs/decisions/0005-sqlite-seals-in-the-commit.md). Texts
+// are cut to 500 (detail) and 255 characters and made valid UTF-8. "storage.failed" when a type is not in the closed list.
 Result<> append_trail(sql::Transaction&, std::string_view tenant, std::string_view node, std::span<const TrailEvent>);
 // Seals at most `limit` events of all tenants that have no place yet, oldest first; gives how many. Call it every second, and again while
 // it gives `limit`. On PostgreSQL one sealer works at a time; a second one gets 0.
