@@ -55,7 +55,8 @@ std::shared_ptr<const cpa::Contracts> contracts_with(std::map<std::string, std::
   AgreementBuilder ours("ours", {sender, "Melder", "https://s.example/ebms"}, {owner, "Knooppunt", "https://b.example/ebms"});
   ours.profile(cpa::Profile::osb_be);
   return std::make_shared<const cpa::Contracts>(std::vector{ours.loaded("b", 1)}, std::vector<cpa::UrlMapping>{},
-                                                std::vector<cpa::CertificateMapping>{}, std::move(mandates), std::move(routing));
+                                                std::vector<cpa::CertificateMapping>{}, std::move(mandates),
+                                                std::vector<cpa::AlgorithmException>{}, std::move(routing));
 }
 
 Envelope message(std::string cpa_id = "theirs") {

@@ -30,9 +30,9 @@ class Intermediaries : public Pair {
   void route(testing::Node& node, std::vector<exchange::Route> routes) {
     exchange::Routing routing;
     routing.add(node.tenant, {"test", exchange::RoutingTable(std::move(routes))});
-    node.contracts = std::make_shared<const cpa::Contracts>(std::vector{agreement_.loaded(node.tenant, node.tenant == "ta" ? 0 : 1)},
-                                                            std::vector<cpa::UrlMapping>{}, std::vector<cpa::CertificateMapping>{},
-                                                            std::vector<cpa::Mandate>{}, std::move(routing));
+    node.contracts = std::make_shared<const cpa::Contracts>(
+        std::vector{agreement_.loaded(node.tenant, node.tenant == "ta" ? 0 : 1)}, std::vector<cpa::UrlMapping>{},
+        std::vector<cpa::CertificateMapping>{}, std::vector<cpa::Mandate>{}, std::vector<cpa::AlgorithmException>{}, std::move(routing));
   }
   void begin(cpa::Profile profile = cpa::Profile::osb_rm) {
     agreement_ = agreement(profile);
