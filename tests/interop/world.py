@@ -82,6 +82,11 @@ class Node(Participant):
             raise Failure(f"the exception was refused with {status}: {answer.decode(errors='replace')[:500]}")
         return json.loads(answer)["id"]
 
+    def tolerate_no_more(self, exception):
+        path = f"/api/v1/algorithm-exceptions/{exception}"
+        _, _, headers = self.request("GET", path)
+        self.json("DELETE", path, headers={"If-Match": headers["ETag"]})
+
     def ping(self, other, cpa_id):
         answer = self.json("POST", f"/api/v1/partners/{other.oin}/_ping", {"cpaId": cpa_id})
         if answer["result"] != "pong":
