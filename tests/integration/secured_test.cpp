@@ -478,7 +478,7 @@ TEST_F(Changing, AnEmergencyRotationSwitchesAtOnce) {
   EXPECT_EQ(rotate("refused.out").first, 1);
   EXPECT_THAT(site_.admin().get("/api/v1/certificates").body, Not(HasSubstr("GECOMPROMITTEERD")));
 
-  site_.use_certificates({"tls", "next"});
+  site_.use_certificates(std::vector<std::string>{"tls", "next"});
   ASSERT_TRUE(
       becomes([&] { return site_.admin().get("/api/v1/certificates").body.find(next.certificate->sha256) != std::string::npos; }, 10s));
   Partner partner(pki_, identity);
