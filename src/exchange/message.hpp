@@ -112,7 +112,7 @@ struct Payload {
   std::string blob;    // id of the blob; empty when purged
   bool purged = false;
   // The form that crosses the wire, when it is another one (EB-220: an encrypted payload): as sent again (EB-102) or as received.
-  std::string wire_blob;  // empty: the octets themselves travel
+  std::string wire_blob{};  // empty: the octets themselves travel
   std::int64_t wire_size = 0;
 };
 
