@@ -107,8 +107,10 @@ Result<> SqliteConnection::configure(bool in_memory, Access access) {
     return fail("storage.unavailable", "the file system does not allow write-ahead logging");
   // A checkpoint costs two more syncs: every 16 MiB of log, not every 4.
   for (const std::string_view pragma : {"PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", "PRAGMA temp_store=MEMORY",
-                                        "PRAGMA cache_size=-16384", "PRAGMA wal_autocheckpoint=4096", "PRAGMA journal_size_limit=67108864"})
+                                        "PRAGMA wal_autocheckpoint=4096", "PRAGMA journal_size_limit=67108864"})
     SCHAKEL_CHECK(query(pragma));
+  // The writer keeps the upper pages of every tree; there are many readers, and a download must not fill a cache each.
+  SCHAKEL_CHECK(query(access == Access::read ? "PRAGMA cache_size=-2048" : "PRAGMA cache_size=-16384"));
   if (access == Access::read) SCHAKEL_CHECK(query("PRAGMA query_only=ON"));
   close_statements();
   return {};

@@ -46,7 +46,7 @@ TEST(Facade, AMessageGoesFromRestToSoapWithItsAttachments) {
   const auto cpa = world().cpa({"rm", true, false});
   Application sender(world().stad), receiver(world().register_);
   const auto octets = binary(3 * 1024 * 1024);
-  const Json properties{{"cpaId", cpa},         {"fromPartyId", "urn:osb:oin:00000099000000010000"},
+  const Json properties{{"cpaId", cpa},         {"fromPartyId", "urn:osb:oin:00000099000000010000_T"},
                         {"fromRole", "Melder"}, {"service", "urn:osb:services:Voorbeeld:Meldingen:1:0"},
                         {"action", "meld"},     {"conversationId", "facade-1"}};
   const auto form = "--b\r\nContent-Disposition: form-data; name=\"requestProperties\"\r\nContent-Type: application/json\r\n\r\n" +
@@ -64,7 +64,7 @@ TEST(Facade, AMessageGoesFromRestToSoapWithItsAttachments) {
   const auto shown = receiver.soap("getMessage", "<messageId>" + id + "</messageId><process>true</process>");
   ASSERT_EQ(shown.status, 200U) << shown.body.substr(0, 1000);
   EXPECT_THAT(shown.header("Content-Type"), StartsWith("multipart/related"));
-  EXPECT_THAT(shown.body, HasSubstr("<partyId>urn:osb:oin:00000099000000010000</partyId><role>Melder</role>"));
+  EXPECT_THAT(shown.body, HasSubstr("<partyId>urn:osb:oin:00000099000000010000_T</partyId><role>Melder</role>"));
   EXPECT_THAT(shown.body, HasSubstr("filename=\"groot.bin\"\r\n\r\n" + octets + "\r\n--"));
   EXPECT_EQ(receiver.soap("getUnprocessedMessageIds", filter).body.find(id), std::string::npos);
 
@@ -94,7 +94,7 @@ TEST(Facade, AMessageGoesFromSoapToRest) {
       "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body><n:sendMessage "
       "xmlns:n=\"http://www.ordina.nl/ebms/2.18\"><message><properties><cpaId>" +
       cpa +
-      "</cpaId><fromPartyId>urn:osb:oin:00000099000000020000</fromPartyId><fromRole>Register</fromRole>"
+      "</cpaId><fromPartyId>urn:osb:oin:00000099000000020000_T</fromPartyId><fromRole>Register</fromRole>"
       "<service>urn:osb:services:Voorbeeld:Meldingen:1:0</service><action>antwoord</action><conversationId>facade-2</conversationId>"
       "</properties><dataSource><attachment><xop:Include xmlns:xop=\"http://www.w3.org/2004/08/xop/include\" href=\"cid:1@app\"/>"
       "</attachment></dataSource></message></n:sendMessage></s:Body></s:Envelope>";
@@ -118,7 +118,7 @@ TEST(Facade, AMessageGoesFromSoapToRest) {
 TEST(Facade, PingsAndIsNowhereElse) {
   const auto cpa = world().cpa({"rm", true, false});
   Application application(world().stad);
-  const auto ping = std::string(rest) + "/ping/" + cpa + "/from/urn:osb:oin:00000099000000010000/to/urn:osb:oin:00000099000000020000";
+  const auto ping = std::string(rest) + "/ping/" + cpa + "/from/urn:osb:oin:00000099000000010000_T/to/urn:osb:oin:00000099000000020000_T";
   const auto answer = application.call("POST", ping, {}, "application/json");
   EXPECT_EQ(answer.status, 204U) << answer.body << world().stad.log();
   EXPECT_EQ(world().stad.admin().call("POST", ping).status, 404U) << "the internal listener only";

@@ -55,7 +55,7 @@ TEST(Large, SixtyMebibytesInTwentyPartsPassInBoundedMemory) {
   EXPECT_EQ(refused.status, 413U) << refused.body;
   EXPECT_EQ(refused.json().value("code", ""), "message.tooLarge");
   const auto version = admin.get("/api/v1/contracts/" + contract).header("ETag");
-  const auto raised = admin.call("PATCH", "/api/v1/contracts/" + contract, Json{{"largeMessageThreshold", 64 * MiB}}.dump(),
+  const auto raised = admin.call("PATCH", "/api/v1/contracts/" + contract, Json{{"settings", {{"largeMessageThreshold", 64 * MiB}}}}.dump(),
                                  "application/merge-patch+json", {{"If-Match", version}});
   ASSERT_EQ(raised.status, 200U) << raised.body;
 

@@ -138,7 +138,8 @@ TEST_F(Evidence, OfASignedMessageVerifiesAgain) {
     return path;
   };
   std::size_t verified = 0;
-  for (const auto& entry : Json::parse(members.at("manifest.json"))["entries"]) {
+  const auto manifest = Json::parse(members.at("manifest.json"));
+  for (const auto& entry : manifest["entries"]) {
     if (!entry.contains("signature")) continue;
     const auto& signature = entry["signature"];
     // The certificate is taken from the manifest, not from KeyInfo: what is trusted is the reader's decision.
