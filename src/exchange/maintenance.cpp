@@ -23,7 +23,7 @@ Result<> delete_message(Transaction& tx, std::string_view id) {
   SCHAKEL_CHECK(purge_payloads(tx, id));
   SCHAKEL_CHECK(forget_ordered(tx, id));
   for (const std::string_view sql : {"DELETE FROM payloads WHERE message = $1", "DELETE FROM message_roots WHERE message = $1",
-                                     "DELETE FROM signals WHERE message = $1", "DELETE FROM messages WHERE id = $1"})
+                                     "DELETE FROM signals WHERE message = $1 AND message <> ''", "DELETE FROM messages WHERE id = $1"})
     SCHAKEL_CHECK(tx.post(sql, {id}));
   return {};
 }
