@@ -45,7 +45,7 @@ int main(int argc, char** argv) {
   const auto begin = std::chrono::steady_clock::now();
   const auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); };
   simulation::Faults faults;
-  std::uint64_t failed = 0, messages = 0, delivered = 0, expired = 0, best_effort_failed = 0, steps = 0;
+  std::uint64_t failed = 0, messages = 0, delivered = 0, expired = 0, best_effort_failed = 0, ordered = 0, steps = 0;
   for (std::uint64_t seed = arguments.first; seed < arguments.first + arguments.seeds; ++seed) {
     const auto verdict = simulation::run(seed, arguments.replay);
     faults.dropped += verdict.faults.dropped;
@@ -58,6 +58,7 @@ int main(int argc, char** argv) {
     delivered += verdict.delivered;
     expired += verdict.expired;
     best_effort_failed += verdict.failed;
+    ordered += verdict.ordered;
     steps += verdict.steps;
     if (!verdict.violations.empty()) {
       ++failed;
@@ -72,9 +73,11 @@ int main(int argc, char** argv) {
     }
   }
   const auto number = [](std::uint64_t n) { return static_cast<unsigned long long>(n); };
-  std::printf("%llu seeds in %.1f s (%.0f seeds/s), %llu steps; %llu messages: %llu delivered, %llu expired, %llu best effort failed\n",
-              number(arguments.seeds), elapsed(), static_cast<double>(arguments.seeds) / elapsed(), number(steps), number(messages),
-              number(delivered), number(expired), number(best_effort_failed));
+  std::printf(
+      "%llu seeds in %.1f s (%.0f seeds/s), %llu steps; %llu messages: %llu delivered, %llu expired, %llu best effort failed; %llu in "
+      "order\n",
+      number(arguments.seeds), elapsed(), static_cast<double>(arguments.seeds) / elapsed(), number(steps), number(messages),
+      number(delivered), number(expired), number(best_effort_failed), number(ordered));
   std::printf("faults injected: %llu (dropped %llu, cut %llu, duplicated %llu, delayed %llu, crashes %llu, partitions %llu)\n",
               number(faults.total()), number(faults.dropped), number(faults.cut), number(faults.duplicated), number(faults.delayed),
               number(faults.crashes), number(faults.partitions));

@@ -204,6 +204,7 @@ class World {
       loaded.push_back(builder("sim-rm").profile(cpa::Profile::osb_rm).loaded(tenant, own));
       loaded.push_back(builder("sim-rm-sync").profile(cpa::Profile::osb_rm).synchronous().loaded(tenant, own));
       loaded.push_back(builder("sim-be").profile(cpa::Profile::osb_be).loaded(tenant, own));
+      loaded.push_back(builder(ordered_cpa).profile(cpa::Profile::osb_rm).ordered().loaded(tenant, own));
       if (!secured_) continue;
       for (const auto profile : {cpa::Profile::osb_rm_s, cpa::Profile::osb_rm_e, cpa::Profile::osb_be_s, cpa::Profile::osb_be_e}) {
         auto secured = builder("sim" + std::string(cpa::to_string(profile)).substr(3));
@@ -224,7 +225,7 @@ class World {
     node->random = std::make_unique<SeededRandom>(seed_ * 1000 + nodes_.size() + 1);
     ebms::Msh::Dependencies dependencies{clock_, *node->random, silent_log(), metrics_, [this] { return contracts_; }};
     if (secured_) dependencies.keys = means().keys;
-    node->msh = std::make_unique<ebms::Msh>(ebms::Settings{.node = name}, std::move(dependencies));
+    node->msh = std::make_unique<ebms::Msh>(ebms::Settings{.node = name, .allow_message_order = true}, std::move(dependencies));
     homes_[home]->nodes.push_back(nodes_.size());
     nodes_.push_back(std::move(node));
   }
@@ -338,6 +339,7 @@ class World {
     if (work.kind == "ebms.send" || work.kind == "ebms.signal") return post(index, work);
     const auto outcome = step(index, [&](sql::Transaction& tx) -> Result<> {
       if (work.kind == "message.expire") return node.msh->expire(tx, node.claimer, work);
+      if (work.kind == "ebms.orderGap") return node.msh->report_order_gap(tx, node.claimer, work);
       return exchange::finish_work(tx, node.claimer, work.id);
     });
     if (outcome && !*outcome && outcome->error().code != "work.lost")
@@ -562,7 +564,7 @@ class World {
       sent.to_tenant = homes_[forth ? 1 : 0]->tenant;
       sent.message_id = "m" + std::to_string(i) + "-" + std::to_string(seed_) + "@" + sent.from_tenant + ".example";
       const bool protect = secured_ && random_.chance(0.6);
-      static constexpr std::array<const char*, 3> plain{"sim-rm", "sim-rm-sync", "sim-be"};
+      static constexpr std::array<const char*, 4> plain{"sim-rm", "sim-rm-sync", "sim-be", ordered_cpa};
       static constexpr std::array<const char*, 5> protected_{"sim-rm-s", "sim-rm-e", "sim-rm-s-sync", "sim-be-s", "sim-be-e"};
       const std::string cpa = protect ? protected_[random_.below(protected_.size())] : plain[random_.below(plain.size())];
       sent.reliable = !cpa.starts_with("sim-be");
@@ -596,6 +598,7 @@ class World {
     request.service = "sim:Melding:1:0";
     request.action = node.home == homes_[0].get() ? "question" : "answer";
     request.message_id = sent.message_id;
+    if (cpa == ordered_cpa) request.conversation_id = "ordered-" + sent.from_tenant;
     ebms::SubmitPayload part;
     part.content_type = "application/octet-stream";
     part.size = static_cast<std::int64_t>(payload.size());
@@ -647,8 +650,33 @@ class World {
   void judge_rest(sql::Transaction& tx, const Installation& home) {
     const auto due = exchange::next_due(tx);
     if (due && *due) violation(home.tenant + " still has work at " + to_rfc3339(**due));
+    judge_order(tx, home);
     const auto chain = exchange::verify_trail(tx, home.tenant);
     if (!chain || chain->first_break) violation(home.tenant + ": the trail is broken");
+  }
+
+  // EB-191: the application hears of a conversation's messages in the order of their numbers, without a gap.
+  void judge_order(sql::Transaction& tx, const Installation& home) {
+    const auto rows = tx.query(
+        "SELECT o.number FROM events e JOIN ordered_messages o ON o.message = e.message WHERE e.type = 'message.received' ORDER BY "
+        "e.position");
+    if (!rows) return violation(home.tenant + ": the order of events cannot be read: " + rows.error().detail);
+    std::int64_t expected = 0;
+    for (const auto& row : *rows)
+      if (row.integer(0) != expected++) return violation(home.tenant + ": an ordered conversation was handed over out of order");
+    verdict_.ordered += expected;
+  }
+
+  // The message whose turn it is never came: its sender gave it up.
+  static bool waits_for_its_turn(sql::Transaction& tx, const exchange::Message& message) {
+    const auto rows = tx.query(
+        "SELECT 1 FROM ordered_messages o JOIN ordered_conversations c ON c.tenant = o.tenant AND c.conversation_id = o.conversation_id "
+        "AND "
+        "c.cpa_id = o.cpa_id AND c.party = o.party AND c.direction = o.direction WHERE o.message = $1 AND o.waiting_since IS NOT NULL AND "
+        "NOT EXISTS (SELECT 1 FROM ordered_messages n WHERE n.tenant = o.tenant AND n.conversation_id = o.conversation_id AND n.cpa_id = "
+        "o.cpa_id AND n.party = o.party AND n.direction = o.direction AND n.number = c.next)",
+        {message.id});
+    return rows && !rows->empty();
   }
 
   void judge_message(const Sent& sent) {
@@ -656,6 +684,7 @@ class World {
     std::optional<exchange::Message> out;
     std::vector<exchange::Message> in;
     std::vector<exchange::Payload> payloads;
+    bool waits = false;
     (void)home_of(sent.from_tenant).database->read([&](sql::Transaction& tx) -> Result<> {
       SCHAKEL_TRY(out, exchange::find_outbound(tx, sent.message_id));
       return {};
@@ -664,6 +693,7 @@ class World {
       SCHAKEL_TRY(in, exchange::find_inbound(tx, sent.to_tenant, sent.message_id));
       if (!in.empty()) {
         SCHAKEL_TRY(payloads, exchange::payloads_of(tx, in.front().id));
+        waits = waits_for_its_turn(tx, in.front());
       }
       return {};
     });
@@ -681,12 +711,14 @@ class World {
     for (const auto& message : in) {
       // A copy that comes after the TimeToLive is refused; the sender has then given up too.
       if (message.state == exchange::State::refused && sent.reliable && out->state == exchange::State::expired) continue;
-      if (message.state != exchange::State::processed)
+      if (message.state != exchange::State::processed && !waits)
         violation(sent.message_id + " was taken in and is " + std::string(exchange::to_string(message.state)));
     }
     if (!payloads.empty() && (payloads.size() != 1 || payloads[0].sha256 != sent.sha256))
       violation(sent.message_id + " arrived with other octets");
   }
+
+  static constexpr const char* ordered_cpa = "sim-rm-ordered";  // one conversation each way
 
   SeededRandom random_;
   std::uint64_t seed_;

@@ -44,7 +44,7 @@ struct Faults {
 struct Verdict {
   std::vector<std::string> violations;  // empty: every invariant held
   Faults faults;
-  std::uint64_t messages = 0, delivered = 0, expired = 0, failed = 0, steps = 0;
+  std::uint64_t messages = 0, delivered = 0, expired = 0, failed = 0, ordered = 0, steps = 0;  // ordered: handed over in their turn
 };
 
 // Runs one seed to its end: traffic under bad weather, then good weather until nothing is left to do, then the invariants.
