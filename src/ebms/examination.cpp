@@ -74,13 +74,13 @@ struct Examination::State {
     return wanted_.empty() ? nothing : out_->request.parts[wanted_.front()].blob;
   }
   void read(BytesView octets, PartSink& sink) {
-    if (!wanted_.empty()) openings_.at(wanted_.front()).take(octets, &sink);
+    if (!wanted_.empty()) guarded([&] { openings_.at(wanted_.front()).take(octets, &sink); });
   }
   void end_of_blob(PartSink& sink) {
     if (wanted_.empty()) return;
     const std::size_t part = wanted_.front();
     wanted_.erase(wanted_.begin());
-    end_opening(part, &sink);
+    guarded([&] { end_opening(part, &sink); });
   }
 
   std::shared_ptr<const Examined> finish() {
@@ -90,13 +90,30 @@ struct Examination::State {
       e.undecidable = true;
       context_.deps.log.error("ebms.partNotRead", {{"messageId", e.message.message_id}, {"cpaId", e.message.cpa_id}});
     }
-    if (is_secured() && !e.failure && !e.undecidable) check_protection();
+    if (is_secured() && !e.failure && !e.undecidable) guarded([&] { check_protection(); });
     make_payloads();
     if (!e.undecidable) make_response();
     return out_;
   }
 
  private:
+  // Row 28: a broken invariant of ours, met by this message. It would be met again, so the sender hears it instead of trying for days.
+  template <class Step>
+  void guarded(Step step) {
+    try {
+      step();
+    } catch (const std::bad_alloc&) {
+      throw;  // waiting may cure that
+    } catch (const std::exception& fault) {
+      wanted_.clear();
+      out_->failure = Failure{28, "Unknown", "", "An unknown error occurred!"};
+      context_.deps.log.error("ebms.internal", {{"messageId", out_->message.message_id},
+                                                {"cpaId", out_->message.cpa_id},
+                                                {"tenant", out_->message.tenant},
+                                                {"detail", for_log(fault.what())}});
+    }
+  }
+
   bool stop(Answer answer) {
     out_->immediate = std::move(answer);
     return false;
@@ -213,8 +230,10 @@ struct Examination::State {
     decide_duplicates();
     make_message();
     is_message_ = true;
-    run_checks();
-    if (!e.failure && is_secured()) open_parts();
+    guarded([&] {
+      run_checks();
+      if (!e.failure && is_secured()) open_parts();
+    });
   }
 
   void decide_answer_path() {

@@ -12,7 +12,7 @@
 
 namespace schakel::testing {
 
-class TestKeys final : public ebms::KeyRing {
+class TestKeys : public ebms::KeyRing {
  public:
   using Pair = std::shared_ptr<const security::KeyPair>;
 

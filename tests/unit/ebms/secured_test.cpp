@@ -55,7 +55,7 @@ TEST_F(Secured, profiles_put_on_the_wire_what_their_column_says) {  // EB-094, E
     for (std::size_t i = 0; i < 3; ++i) {
       EXPECT_EQ(signature->references[i + 1].uri, "cid:" + request.parts[i].content_id) << name;
       EXPECT_TRUE(signature->references[i + 1].transforms.empty()) << name;
-      EXPECT_EQ(signature->references[i + 1].digest_value, sha256(payloads[i])) << name << ": over the plain octets (EB-156)";
+      EXPECT_EQ(signature->references[i + 1].digest_value, sha256(payloads[i])) << name << ": over the plain octets (EB-156, SEC-086)";
       EXPECT_EQ(request.parts[i].octets.starts_with("<xenc:EncryptedData "), encrypted) << name;
       EXPECT_EQ(request.parts[i].content_type, "application/xml") << name;
     }
@@ -467,6 +467,32 @@ TEST_F(Secured, certificates_of_another_organisation_sign_nothing) {  // SEC-085
   EXPECT_TRUE(accepted(signed_by(*other.key_pair, unsigned_request())));
 }
 
+// A fault of our own that this message meets (3.5 row 28).
+class Broken final : public testing::TestKeys {
+ public:
+  using TestKeys::TestKeys;
+  security::Verdict judge(std::string_view, std::span<const security::Certificate>, security::Usage, Instant, Instant) const override {
+    throw std::logic_error("an invariant of the test");
+  }
+};
+
+TEST_F(Secured, a_message_that_meets_a_fault_of_ours_is_answered_with_unknown) {  // EB-133 (3.5 row 28)
+  start_secured();
+  const auto request = signed_by(*melder().issued.key_pair, unsigned_request());
+  const auto broken = std::make_shared<Broken>(testing::message_pki().trust());
+  broken->hold("tb", ontvanger().issued.key_pair);
+  b = std::make_unique<testing::Node>("tb", clock, secured().loaded("tb", 1), 2, Settings{}, broken);
+  EXPECT_EQ(to_b(request).status, 204u);
+  ASSERT_EQ(b->inbound().size(), 1u);
+  EXPECT_EQ(b->inbound().front().state, State::refused);
+  EXPECT_EQ(b->log.lines("ebms.internal").size(), 1u);
+  const auto error = error_to_a();
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->error_code, "Unknown");
+  EXPECT_EQ(error->location, "");
+  EXPECT_EQ(error->description, "An unknown error occurred!");
+}
+
 TEST_F(Secured, person_certificates_sign_nothing) {  // SEC-014
   auto& pki = testing::message_pki();
   const auto client = pki.issue({.profile = security::PkiProfile::auth, .oin = oin_a, .organisation = "Melder", .kvk = "90000001"});
@@ -657,7 +683,7 @@ TEST_F(Encryption, for_another_key_or_damaged_gives_one_answer) {  // EB-176, SE
   EXPECT_TRUE(undecryptable(packed(captured, cut))) << "not well-formed";
 }
 
-TEST_F(Encryption, of_other_octets_than_were_signed_is_refused) {  // EB-156, EB-157; key confusion
+TEST_F(Encryption, of_other_octets_than_were_signed_is_refused) {  // EB-156, EB-157, SEC-086; key confusion
   start_encrypted();
   auto request = unpacked(encrypted({.id = "p", .mime_type = "application/xml"}));
   auto encryptor =
