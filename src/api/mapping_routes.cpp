@@ -265,9 +265,11 @@ void add_mapping_routes(std::vector<Route>& routes, const Office& office) {
   routes.push_back({"POST", "/mandates", "mandate.create", false, Body::json, {}, Access::write, plan(create_mandate)});
   routes.push_back({"GET", "/mandates/{id}", "mandate.read", false, Body::none, {}, Access::read, show(mandates)});
   routes.push_back({"PATCH", "/mandates/{id}", "mandate.update", false, Body::merge_patch, {}, Access::write, plan(change_mandate)});
-  routes.push_back({"GET", "/algorithm-exceptions", "certificate.read", false, Body::none, pages, Access::read, list(algorithm_exceptions)});
+  routes.push_back(
+      {"GET", "/algorithm-exceptions", "certificate.read", false, Body::none, pages, Access::read, list(algorithm_exceptions)});
   routes.push_back({"POST", "/algorithm-exceptions", "key.update", false, Body::json, {}, Access::write, plan(put_algorithm_exception)});
-  routes.push_back({"GET", "/algorithm-exceptions/{id}", "certificate.read", false, Body::none, {}, Access::read, show(algorithm_exceptions)});
+  routes.push_back(
+      {"GET", "/algorithm-exceptions/{id}", "certificate.read", false, Body::none, {}, Access::read, show(algorithm_exceptions)});
   routes.push_back(
       {"DELETE", "/algorithm-exceptions/{id}", "key.update", false, Body::none, {}, Access::write, remove(office, algorithm_exceptions)});
 }
