@@ -168,10 +168,18 @@ class Crash : public ::testing::TestWithParam<Case> {
 TEST_P(Crash, LosesNothingAndHandsNothingOverTwice) {
   if (GetParam().postgres && schakel::testing::Postgres::switched_off()) GTEST_SKIP() << "SCHAKEL_NO_POSTGRES=1";
   ServedPki pki;
-  Site sender(pki,
-              {.slug = "voorbeeldstad", .name = "Gemeente Voorbeeldstad", .oin = "00000099000000010000", .database_url = database_url()});
-  Site receiver(pki,
-                {.slug = "voorbeeldregister", .name = "Voorbeeldregister", .oin = "00000099000000020000", .database_url = database_url()});
+  // A killed node's name is free again when its lease has run out: soon, so that many kills fit in a test.
+  const std::string lease = GetParam().postgres ? "[cluster]\nheartbeat = \"1s\"\nlease = \"3s\"\n" : "";
+  Site sender(pki, {.slug = "voorbeeldstad",
+                    .name = "Gemeente Voorbeeldstad",
+                    .oin = "00000099000000010000",
+                    .database_url = database_url(),
+                    .more = lease});
+  Site receiver(pki, {.slug = "voorbeeldregister",
+                      .name = "Voorbeeldregister",
+                      .oin = "00000099000000020000",
+                      .database_url = database_url(),
+                      .more = lease});
   sender.start_and_wait();
   receiver.start_and_wait();
   const auto document = CpaDocument({.cpa_id = "cpa-crash", .retries = 300, .retry_interval = "PT1S", .persist_duration = "PT1H"},
