@@ -28,8 +28,8 @@ int kills() {
   return text ? std::max(1, std::atoi(text)) : 2;
 }
 
-// Submits numbered messages as fast as the node takes them. Each is tried with one Idempotency-Key until the node has said 202, so each is
-// made once.
+// Submits numbered messages, some hundred a second: what waits while a node is down must be delivered by the end. Each is tried with one
+// Idempotency-Key until the node has said 202, so each is made once.
 class Application {
  public:
   Application(Site& site, std::string cpa_id) : site_(site), cpa_id_(std::move(cpa_id)), thread_([this] { run(); }) {}
@@ -66,6 +66,7 @@ class Application {
         if (stopped_) return;  // not accepted: then it need not arrive, but it may
         std::this_thread::sleep_for(20ms);
       }
+      std::this_thread::sleep_for(5ms);
     }
   }
 
@@ -182,7 +183,7 @@ TEST_P(Crash, LosesNothingAndHandsNothingOverTwice) {
                       .more = lease});
   sender.start_and_wait();
   receiver.start_and_wait();
-  const auto document = CpaDocument({.cpa_id = "cpa-crash", .retries = 300, .retry_interval = "PT1S", .persist_duration = "PT1H"},
+  const auto document = CpaDocument({.cpa_id = "cpa-crash", .retries = 3000, .retry_interval = "PT1S", .persist_duration = "PT1H"},
                                     sender.party("Melder"), receiver.party("Register"))
                             .text();
   sender.load(document);
