@@ -1,0 +1,41 @@
+// A WUS message as received: entity octets to a checked SOAP envelope (wus.md 1.2, 1.9; 4.1 steps 3 to 5).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "wus/addressing.hpp"
+#include "wus/fault.hpp"
+#include "wus/service.hpp"
+#include "xml/document.hpp"
+
+namespace schakel::wus {
+
+// The envelope of one message. XOP is expanded: every xop:Include has been replaced by its base64 text, so that signatures are over what
+// stands there (WUS-183); `binary_elements` remembers which elements carried one. Movable; elements point into `document`.
+struct Message {
+  xml::Document document;
+  bool mtom = false;
+  xml::Element envelope, header, body;  // header may be absent
+  std::vector<xml::Element> addressing;
+  std::vector<xml::Element> extra_headers;  // of Settings::extra_headers
+  xml::Element security;                    // the one wsse:Security; absent in 2W-be
+  xml::Element payload;                     // the one child of Body (xenc:EncryptedData before decryption; soapenv:Fault of a fault)
+  bool is_fault = false;
+};
+
+// Content-Type of an entity: may the service receive it (WUS-024, WUS-181)?
+enum class MediaType { xml, xop, unsupported };
+MediaType media_type(std::string_view content_type, Mtom);
+
+// Encoding, well-formedness, limits, structure, header census. `content_type`: the HTTP header; media_type() said that it is one of ours.
+// A profile's rules about Security and EncryptedData: opening.hpp. Errors: tokens of fault_table ("wus.envelope", "wus.version",
+// "wus.encoding", "wus.headerForeign", "wus.headerMustUnderstand", "wus.headerTwice").
+Result<Message> read_message(BytesView entity, std::string_view content_type, const Settings&, Kind);
+
+}  // namespace schakel::wus
