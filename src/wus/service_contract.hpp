@@ -1,0 +1,81 @@
+// A stored contract of kind "wsdl" as what it means at run time, and the snapshot of all of them (wus.md 1.11, 1.12; ADP-301).
+//
+// Immutable once made; safe from every thread.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "exchange/message.hpp"
+#include "security/certificate.hpp"
+#include "wus/schema.hpp"
+#include "wus/service.hpp"
+#include "wus/wsdl.hpp"
+
+namespace schakel::wus {
+
+enum class Role { provider, consumer };
+std::string_view to_string(Role);
+
+// Who may call which operations of a service that we provide (WUS-243).
+struct Grant {
+  std::string oin;
+  std::set<std::string, std::less<>> operations;  // names; empty: all
+};
+
+struct ServiceContract {
+  std::string id, tenant, name;
+  exchange::ContractState state = exchange::ContractState::draft;
+  std::int64_t version = 1;
+  Role role = Role::provider;
+  std::string own_oin;  // of the tenant, as which it takes part
+  Settings settings;
+  std::vector<Operation> operations;
+  std::shared_ptr<const Schema> schema;  // may be null
+  Bundle bundle;                         // as uploaded
+
+  // provider
+  std::string path;                    // on the external listener: "/wus/inschrijving-v1"
+  std::vector<std::string> addresses;  // values of wsa:To without the OIN parameter; the first one is published
+  std::vector<Grant> grants;
+  std::string backend_url;
+
+  // consumer
+  std::string endpoint;                                      // URL of the partner (or of the intermediary before it)
+  std::string to_address;                                    // value of wsa:To; empty: the endpoint
+  std::string from_address;                                  // value of wsa:From; empty: anonymous
+  std::string partner_oin;                                   // the provider's
+  std::vector<std::string> server_oins;                      // allowed in the TLS server certificate; empty: partner_oin
+  std::vector<std::string> signer_oins;                      // allowed in the signing certificate; empty: partner_oin
+  std::optional<security::Certificate> partner_certificate;  // SE: what requests are encrypted for
+
+  const Operation* operation(std::string_view name) const;
+  const Operation* by_action(std::string_view input_action) const;
+  const Operation* by_element(std::string_view namespace_uri, std::string_view local_name) const;
+  // May this OIN call the operation; with a null operation: any of them?
+  bool grants_to(std::string_view oin, const Operation*) const;
+};
+
+// Every service of every tenant that is loaded.
+class Services {
+ public:
+  Services() = default;
+  explicit Services(std::vector<std::shared_ptr<const ServiceContract>>);
+
+  // An active provider on this path. `tenant`: of the TLS server name; empty: whichever, when one only has it (ADP-204).
+  std::shared_ptr<const ServiceContract> at_path(std::string_view path, std::string_view tenant) const;
+  std::shared_ptr<const ServiceContract> find(std::string_view tenant, std::string_view id) const;  // in any state
+  std::shared_ptr<const ServiceContract> by_name(std::string_view tenant, std::string_view name) const;
+  const std::vector<std::shared_ptr<const ServiceContract>>& all() const { return all_; }
+
+ private:
+  std::vector<std::shared_ptr<const ServiceContract>> all_;
+  std::map<std::string, std::vector<std::size_t>, std::less<>> by_path_;
+};
+
+}  // namespace schakel::wus
