@@ -159,14 +159,14 @@ std::vector<Message> messages_from(Rows& rows) {
   return messages;
 }
 
+}  // namespace
+
 Result<> insert_payload(Transaction& tx, const Message& m, const Payload& p) {
   return tx.post(
       "INSERT INTO payloads (message, position, tenant, content_id, content_type, file_name, size, sha256, blob, purged, wire_blob, "
       "wire_size) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
       {m.id, p.index, m.tenant, p.content_id, p.content_type, p.file_name, p.size, p.sha256, p.blob, p.purged, p.wire_blob, p.wire_size});
 }
-
-}  // namespace
 
 Result<> insert_message(Transaction& tx, const Message& m, std::span<const Payload> payloads) {
   const auto& e = m.last_error;

@@ -26,6 +26,8 @@ std::span<const sql::Migration> migrations();
 // --- messages -------------------------------------------------------------------------------------------------------------------
 // "storage.conflict" when an outbound message_id exists already (EB-232); the unit has then failed.
 Result<> insert_message(sql::Transaction&, const Message&, std::span<const Payload>);
+// One more payload of a message that has some: the answer of a synchronous exchange.
+Result<> insert_payload(sql::Transaction&, const Message&, const Payload&);
 // Writes what happens to a message: state, times, counters, errors, flags, labels, header hash. What it is (ids, parties, service,
 // contract, conversation, persist_until, root) is written once, by insert_message.
 Result<> update_message(sql::Transaction&, const Message&);

@@ -1,0 +1,49 @@
+// What the WUS endpoint and caller need from outside. server/ gives it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "base/random.hpp"
+#include "base/time.hpp"
+#include "http/client.hpp"
+#include "security/keys.hpp"
+#include "security/trust.hpp"
+#include "sql/database.hpp"
+#include "wus/service_contract.hpp"
+
+namespace schakel::wus {
+
+// Borrowed; the owner outlives the endpoint and the caller. The functions are safe from every thread, do no I/O, and see the newest
+// configuration and certificates at each call.
+struct Office {
+  sql::Database& database;
+  http::Client& client;
+  Random& random;
+  const Clock& clock;
+  Log& log;
+  Metrics& metrics;
+  std::string node = "a";
+
+  std::function<std::shared_ptr<const Services>()> services;
+  // Path, revocation and usage of a signing certificate now, by the trust of the tenant's environment (WUS-109).
+  std::function<security::Verdict(std::string_view tenant, std::span<const security::Certificate> chain, Instant now)> judge;
+  // The tenant's key pair for signing now, for this OIN; null: there is none.
+  std::function<std::shared_ptr<const security::KeyPair>(std::string_view tenant, std::string_view oin, Instant now)> signing_key;
+  std::function<std::vector<std::shared_ptr<const security::KeyPair>>(std::string_view tenant, Instant now)> decryption_keys;
+  std::function<bool(std::string_view sha256)> is_own_certificate;
+  // TLS to partners, and to our own back-ends.
+  std::function<Result<std::shared_ptr<security::TlsClient>>(const std::string&tenant)> partner_tls, backend_tls;
+  // The routing table names `intermediary` as the way to `party`; a mandate lets `mandatary` act for `mandator` (WUS-243).
+  std::function<bool(std::string_view tenant, std::string_view party, std::string_view intermediary)> is_intermediary;
+  std::function<bool(std::string_view tenant, std::string_view mandator, std::string_view mandatary, std::string_view scope)> has_mandate;
+  std::function<bool(std::string_view tenant, std::string_view oin)> is_oin_of_tenant;
+};
+
+}  // namespace schakel::wus
