@@ -118,6 +118,7 @@ struct Api::State : std::enable_shared_from_this<Api::State> {
   std::vector<Route> make_routes() const {
     std::vector<Route> routes;
     add_message_routes(routes, office);
+    add_call_routes(routes, office);
     add_payload_routes(routes, office);
     add_evidence_routes(routes, office);
     add_job_routes(routes, office);

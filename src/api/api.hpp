@@ -29,6 +29,11 @@
 #include "http/message.hpp"
 #include "sql/database.hpp"
 
+namespace schakel::wus {
+class Caller;    // wus/caller.hpp
+class Services;  // wus/service_contract.hpp
+}  // namespace schakel::wus
+
 namespace schakel::api {
 
 struct Settings {
@@ -68,6 +73,9 @@ struct Dependencies {
   // Lets this own certificate (SHA-256) take over from then on (security.md 3.5). Errors: "notFound", "state.conflict" (it cannot be used).
   // Absent: every certificate is unknown.
   std::function<Result<>(sql::Transaction&, std::string_view tenant, std::string_view certificate, Instant at)> activate_certificate = {};
+  // Calls of WUS services. Absent: no service is known.
+  wus::Caller* wus_caller = nullptr;
+  std::function<std::shared_ptr<const wus::Services>()> wus_services = {};
   // Called after a commit that changed the configuration, so that caches need not wait for their poll.
   std::function<void()> configuration_changed = {};
 };

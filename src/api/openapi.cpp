@@ -14,9 +14,9 @@ namespace {
 using Text = std::string_view;
 
 // What a request carries.
-enum class Request { none, json, optional_json, patch, xml, message };
+enum class Request { none, json, optional_json, patch, xml, message, payload_xml, soap };
 // What a success carries.
-enum class Success { object, list, page, empty, octets, document, archive };
+enum class Success { object, list, page, empty, octets, document, archive, soap };
 
 struct Operation {
   Text method, path, id, tag, summary;
@@ -82,6 +82,12 @@ const Operation operations[] = {
      200, Success::page, "JobResult", job_results, bad_page},
     {"post", "/jobs/{id}/_stop", "stopOpdracht", "Berichten", "Een opdracht stoppen; wat gedaan is blijft gedaan", Request::optional_json,
      "Empty", 200, Success::object, "Job", no_query, creation},
+    {"post", "/calls", "roepDienstAan", "Aanroepen", "Een WUS-dienst van een partner aanroepen", Request::json, "Call", 200,
+     Success::object, "CallOutcome", no_query, partner_call},
+    {"post", "/wus/{contractId}/{operation}", "roepDienstAanMetXml", "Aanroepen", "Dezelfde aanroep met XML heen en terug",
+     Request::payload_xml, "", 200, Success::document, "", no_query, partner_call},
+    {"post", "/wus/{contractId}", "roepDienstAanMetSoap", "Aanroepen", "Dezelfde aanroep met een SOAP-envelop heen en terug", Request::soap,
+     "", 200, Success::soap, "", no_query, partner_call},
     {"get", "/message-events", "leesGebeurtenissen", "Berichten", "Gebeurtenissen lezen die nog niet zijn verwerkt", Request::none, "", 200,
      Success::list, "MessageEvent", limit, bad},
     {"post", "/message-events/{id}/_process", "verwerkGebeurtenis", "Berichten", "Een gebeurtenis als verwerkt aanmerken", Request::none,
@@ -309,6 +315,13 @@ std::optional<OrderedJson> request_of(const Operation& operation) {
       content["application/xml"] = {{"schema", {{"type", "string"}, {"description", "De CPA, hooguit 2 MiB."}}}};
       content["text/xml"] = {{"schema", {{"type", "string"}}}};
       break;
+    case Request::payload_xml:
+      for (const Text type : {"application/xml", "text/xml"})
+        content[std::string(type)] = {{"schema", {{"type", "string"}, {"description", "Het element in de Body."}}}};
+      break;
+    case Request::soap:
+      content["text/xml"] = {{"schema", {{"type", "string"}, {"description", "Een SOAP 1.1-envelop met wsa:Action."}}}};
+      break;
     case Request::message:
       content["application/json"] = schema();
       content["multipart/form-data"] = {{"schema", schema_of("MessageForm")}};
@@ -351,6 +364,9 @@ OrderedJson success_of(const Operation& operation) {
       break;
     case Success::archive:
       content = {{"application/zip", {{"schema", {{"type", "string"}, {"format", "binary"}}}}}};
+      break;
+    case Success::soap:
+      content = {{"text/xml", {{"schema", {{"type", "string"}}}}}};
       break;
     case Success::document:
       content = {{"application/xml", {{"schema", {{"type", "string"}}}}}};

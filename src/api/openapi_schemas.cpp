@@ -81,6 +81,11 @@ const std::string_view message_schemas = R"json({
 "QueueAcknowledgements": {"type": "object", "required": ["items"], "additionalProperties": false, "properties": {"items": {"type": "array", "maxItems": 100, "items": {"type": "object", "required": ["receipt", "result"], "additionalProperties": false, "properties": {
   "receipt": {"type": "string"}, "result": {"type": "string", "enum": ["processed", "rejected", "retry", "extend"]}, "code": {"type": "string", "maxLength": 64}, "detail": {"type": "string", "maxLength": 500},
   "delaySeconds": {"type": "integer", "minimum": 0, "maximum": 86400}, "leaseSeconds": {"type": "integer", "minimum": 10, "maximum": 900}}}}}},
+"Call": {"type": "object", "required": ["contractId", "operation", "body"], "additionalProperties": false, "properties": {"contractId": {"type": "string", "description": "Kenmerk of naam van het contract."},
+  "operation": {"type": "string"}, "toOin": {"type": "string", "pattern": "^[0-9]{20}$"}, "messageId": {"type": "string", "maxLength": 512}, "body": {"type": "string", "description": "Het element in de Body, als XML."}}},
+"CallOutcome": {"type": "object", "required": ["outcome", "id", "messageId"], "properties": {"outcome": {"type": "string", "enum": ["response", "fault"]}, "id": {"type": "string", "format": "uuid"}, "messageId": {"type": "string"},
+  "responseMessageId": {"type": "string"}, "body": {"type": "string", "description": "Het antwoordelement, als XML."}, "fault": {"type": "object", "properties": {"faultcode": {"type": "string"}, "faultstring": {"type": "string"}, "faultactor": {"type": "string"},
+  "dkCode": {"type": "string"}, "detailXml": {"type": "string"}, "authenticated": {"type": "boolean"}}}}},
 "QueueResults": {"type": "object", "required": ["items"], "properties": {"items": {"type": "array", "items": {"type": "object", "required": ["receipt", "result"], "properties": {
   "receipt": {"type": "string"}, "result": {"type": "string", "enum": ["ok", "leaseExpired"]}}}}}},
 "MessageEvent": {"type": "object", "description": "Een gebeurtenis die de toepassing nog niet heeft verwerkt.", "required": ["id", "type", "at"], "properties": {"id": {"type": "string", "format": "uuid"}, "type": {"type": "string"}, "at": {"type": "string", "format": "date-time"},

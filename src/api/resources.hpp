@@ -20,6 +20,7 @@ struct Office {  // what every resource works with
 
 void add_message_routes(std::vector<Route>&, const Office&);  // messages, trail, acknowledgement, actions
 void add_payload_routes(std::vector<Route>&, const Office&);  // payload download
+void add_call_routes(std::vector<Route>&, const Office&);     // calls, wus: synchronous calls of WUS services
 void add_evidence_routes(std::vector<Route>&, const Office&);
 void add_job_routes(std::vector<Route>&, const Office&);    // message-actions, jobs
 void add_queue_routes(std::vector<Route>&, const Office&);  // queues, application events
