@@ -514,7 +514,7 @@ OrderedJson openapi_document() {
       {{"url", "https://schakel.example" + std::string(base_path)}, {"description", "Vervang de host door die van de eigen node."}}};
   out["security"] = {{{"ApiKey", OrderedJson::array()}}, {{"Bearer", OrderedJson::array()}}};
   out["tags"] = OrderedJson::array();
-  for (const Text tag : {"Berichten", "Wachtrijen", "Webhooks", "Contracten", "Beheer", "Beschrijving"})
+  for (const Text tag : {"Berichten", "Aanroepen", "Wachtrijen", "Webhooks", "Contracten", "Beheer", "Beschrijving"})
     out["tags"].push_back({{"name", tag}});
   out["paths"] = paths();
   out["components"] = components();
