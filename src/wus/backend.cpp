@@ -70,16 +70,16 @@ Result<std::optional<BackendAnswer>> fault_of_problem(const http::ClientResponse
               .detail_xml = {},
               .action = std::string(uri::soap_fault_action)};
   if (fault.code.name != "Client" && fault.code.name != "Server")
-    return fail("wus.backendFailed", "wusFault.faultcode is neither Client nor Server");
-  if (fault.text.empty() || !xml::is_xml_text(fault.text)) return fail("wus.backendFailed", "wusFault.faultstring is absent or no text");
+    return fail("wus.backend", "wusFault.faultcode is neither Client nor Server");
+  if (fault.text.empty() || !xml::is_xml_text(fault.text)) return fail("wus.backend", "wusFault.faultstring is absent or no text");
   BackendAnswer answer;
   answer.is_fault = true;
   if (const auto detail = text("detailXml"); !detail.empty()) {
     auto document = xml::Document::parse(detail, {});
-    if (!document) return fail("wus.backendFailed", "wusFault.detailXml is not well-formed");
+    if (!document) return fail("wus.backend", "wusFault.detailXml is not well-formed");
     const Operation::DeclaredFault* declared = nullptr;
     if (!is_declared(operation, document->root(), &declared))
-      return fail("wus.backendFailed", "wusFault.detailXml is no fault that the operation declares");
+      return fail("wus.backend", "wusFault.detailXml is no fault that the operation declares");
     if (schema && !schema->validate(document->root()).empty()) answer.warnings.emplace_back("the fault detail is not valid");
     fault.action = declared->action;
     fault.detail_xml = handed_on(document->root());
@@ -107,7 +107,7 @@ BackendAnswer fault_passed_on(const Plain& plain, const Operation& operation, co
 }
 
 Error unusable(std::string detail) {
-  return fail("wus.backendFailed", std::move(detail));
+  return fail("wus.backend", std::move(detail));
 }
 
 }  // namespace
@@ -137,7 +137,7 @@ http::ClientRequest backend_request(const BackendPlace& place, const Settings& s
 
 Result<BackendAnswer> read_backend_answer(const Result<http::ClientResponse>& response, const Settings& settings,
                                           const Operation& operation, const Schema* schema) {
-  if (!response) return fail("wus.unavailable", "the back-end did not answer: " + response.error().code);
+  if (!response) return fail("wus.backendUnavailable", "the back-end did not answer: " + response.error().code);
   const bool soap = settings.backend_mode == BackendMode::soap;
   const bool success = response->status == 200;
   if (!success && !soap) {
@@ -146,7 +146,7 @@ Result<BackendAnswer> read_backend_answer(const Result<http::ClientResponse>& re
   }
   if (!success && !(soap && response->status == 500)) {
     const auto detail = "the back-end answered " + std::to_string(response->status);
-    if (response->status >= 500) return fail("wus.unavailable", detail);
+    if (response->status >= 500) return fail("wus.backendUnavailable", detail);
     if (response->status >= 400) return fail("wus.backendRefused", detail);
     return unusable(detail);
   }
@@ -154,14 +154,14 @@ Result<BackendAnswer> read_backend_answer(const Result<http::ClientResponse>& re
                                 soap ? PlainForm::envelope : PlainForm::element, settings.max_size);
   if (!plain) {
     // A 500 without a Fault is a back-end that is away, or a server in front of it.
-    if (!success) return fail("wus.unavailable", "the back-end answered 500 without a Fault");
+    if (!success) return fail("wus.backendUnavailable", "the back-end answered 500 without a Fault");
     return unusable("the back-end's answer cannot be read: " + plain.error().code);
   }
   if (plain->is_fault) {
     if (!soap) return unusable("the back-end answered a SOAP Fault in mode xml");
     return fault_passed_on(*plain, operation, schema);
   }
-  if (!success) return fail("wus.unavailable", "the back-end answered 500 without a Fault");
+  if (!success) return fail("wus.backendUnavailable", "the back-end answered 500 without a Fault");
   if (!plain->payload.is(operation.output.namespace_uri, operation.output.name))
     return unusable("the back-end answered another element than " + to_string(operation.output));
   if (schema && (settings.validate == Validate::both || settings.validate == Validate::response)) {

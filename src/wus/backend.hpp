@@ -43,8 +43,8 @@ struct BackendAnswer {
   std::vector<std::size_t> binary_elements;
   std::vector<std::string> warnings;  // for the log: a fault detail that is not valid (WUS-201)
 };
-// `schema` may be null. Errors: "wus.backendFailed" (DK0050, soapenv:Server), "wus.backendRefused" (DK0050, soapenv:Client),
-// "wus.unavailable" (DK0051): details are for our log, the back-end's own text never goes on.
+// `schema` may be null. Errors: "wus.backend" (DK0050, soapenv:Server), "wus.backendRefused" (DK0050, soapenv:Client),
+// "wus.backendUnavailable" (DK0051): details are for our log, the back-end's own text never goes on.
 Result<BackendAnswer> read_backend_answer(const Result<http::ClientResponse>&, const Settings&, const Operation&, const Schema* schema);
 
 }  // namespace schakel::wus

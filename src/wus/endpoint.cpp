@@ -311,11 +311,11 @@ http::Awaitable<Result<>> Endpoint::take(Exchange& x) {
       if (same && settings.duplicates == Duplicates::replay)
         stored = from_stored(first->response);
       else if (first)
-        refusal = fail("wus.duplicate", "this MessageID was received before");
+        refusal = fail("wus.duplicateMessageId", "this MessageID was received before");
     }
     return begin_record(tx, x.record, office_.node);
   });
-  if (!committed) co_return fail("wus.unavailable", "the exchange could not be recorded: " + committed.error().code);
+  if (!committed) co_return fail("wus.backendUnavailable", "the exchange could not be recorded: " + committed.error().code);
   x.record.begun = true;
   x.record.events.clear();
   if (refusal.code == "wus.replay")
@@ -339,7 +339,7 @@ http::Awaitable<Result<>> Endpoint::call_backend(Exchange& x) {
                               x.message->extra_headers);
   if (call.url.starts_with("https:")) {
     auto tls = office_.backend_tls(service.tenant);
-    if (!tls) co_return fail("wus.unavailable", "no TLS for the back-end: " + tls.error().code);
+    if (!tls) co_return fail("wus.backendUnavailable", "no TLS for the back-end: " + tls.error().code);
     call.tls = std::move(*tls);
   }
   const auto began = office_.clock.now();
@@ -391,7 +391,7 @@ http::Response Endpoint::respond(Exchange& x, const Error* error) {
   if (!made) {
     // Without a key nothing can be secured: the fault says that the service is away.
     office_.log.error("wus.notSecured", {{"service", service.name}, {"code", made.error().code}, {"detail", made.error().detail}});
-    const auto fault = fault_of(fail("wus.unavailable", made.error().detail));
+    const auto fault = fault_of(fail("wus.backendUnavailable", made.error().detail));
     make.protection.reset();
     make.mtom = false;
     make.body = fault_element(fault);
@@ -416,10 +416,7 @@ http::Response Endpoint::respond(Exchange& x, const Error* error) {
   x.record.events.back().duration_ms = (now - x.began).count() / 1000;
   x.sent = response.body;
   x.sent_type = made ? made->content_type : "";
-  if (error) {
-    audit(x.request, service, audit_reason_of(*error));
-    if (error->code == "wus.notAuthorised") audit(x.request, service, error->location);
-  }
+  if (error) audit(x.request, service, audit_reason_of(*error));
   office_.metrics
       .counter("wus_exchanges_total", "WUS exchanges by result",
                {{"service", service.name}, {"direction", "inbound"}, {"result", code.empty() ? (status == 200 ? "ok" : "fault") : code}})

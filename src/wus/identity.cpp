@@ -12,10 +12,6 @@ std::string scope_of(const ServiceContract& service, const Operation* operation)
   return operation ? "wus/" + service.name + "/" + operation->name : "wus/" + service.name;
 }
 
-Error not_authorised(std::string reason, std::string detail) {
-  return fail("wus.notAuthorised", std::move(detail), std::move(reason));
-}
-
 }  // namespace
 
 bool may_enter(const Office& office, const ServiceContract& service, std::string_view tls_oin) {
@@ -29,12 +25,12 @@ bool may_enter(const Office& office, const ServiceContract& service, std::string
 Result<std::string> judge_sender(const Office& office, const ServiceContract& service, const Identities& who, const Operation& operation) {
   const auto& sender = who.signer_oin.empty() ? who.tls_oin : who.signer_oin;
   if (sender != who.tls_oin && !who.tls_oin.empty() && !office.is_intermediary(service.tenant, sender, who.tls_oin))
-    return not_authorised("SEC.OIN.GEEN_MANDAAT", "the TLS certificate is of another than the signer, and of no intermediary");
+    return fail("wus.mandate", "the TLS certificate is of another than the signer, and of no intermediary");
   const bool for_another = !who.from_oin.empty() && who.from_oin != sender;
   if (for_another && !office.has_mandate(service.tenant, who.from_oin, sender, scope_of(service, &operation)))
-    return not_authorised("SEC.OIN.GEEN_MANDAAT", "wsa:From names another party than the sender, without a mandate");
+    return fail("wus.mandate", "wsa:From names another party than the sender, without a mandate");
   if (service.grants_to(sender, &operation) || (for_another && service.grants_to(who.from_oin, &operation))) return sender;
-  return not_authorised("SEC.OIN.NIET_GEAUTORISEERD", "the sender has no right on this operation");
+  return fail("wus.unauthorised", "the sender has no right on this operation");
 }
 
 Result<> judge_destination(const Office& office, const ServiceContract& service, std::string_view to) {

@@ -13,7 +13,7 @@ struct Identities {
 
 // Before the body is read: may this TLS identity have something to do here at all? Else HTTP 403 (SEC-065).
 bool may_enter(const Office&, const ServiceContract&, std::string_view tls_oin);
-// The sender: the signer in S and SE, else the TLS identity. Errors: "wus.notAuthorised", its location a SEC… reason for the audit log.
+// The sender: the signer in S and SE, else the TLS identity. Errors: "wus.unauthorised", "wus.mandate".
 Result<std::string> judge_sender(const Office&, const ServiceContract&, const Identities&, const Operation&);
 // WUS-242. Errors: "wus.destination".
 Result<> judge_destination(const Office&, const ServiceContract&, std::string_view to);
