@@ -2,17 +2,17 @@
 
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
-#include <cstring>
 
 #include "cpa/names.hpp"
 #include "ebms/context.hpp"
 #include "exchange/commit.hpp"
+#include "http/passage.hpp"
 #include "http/run.hpp"
 
 namespace schakel::ebms {
 namespace {
 
-constexpr std::size_t read_bytes = 64 * limits::KiB;
+constexpr std::size_t read_bytes = http::Rewound::read_bytes;
 constexpr std::size_t answer_bytes_max = limits::ebms_root_bytes_max;  // an answer is one bare envelope (EB-008)
 
 // --- the decision -----------------------------------------------------------------------------------------------------------------------
@@ -52,8 +52,7 @@ std::vector<Chosen> rows_for(const cpa::Contracts& contracts, const exchange::Ro
   return chosen;
 }
 
-// --- the body
-// -----------------------------------------------------------------------------------------------------------------------------
+// --- the body ---------------------------------------------------------------------------------------------------------------------------
 
 // Payloads that stand before the root part: they are read again from the start, whoever gets them.
 class NoSink final : public PartSink {
@@ -62,20 +61,6 @@ class NoSink final : public PartSink {
   void append(const std::string&, std::int64_t, Bytes) override {}
   void close(const std::string&) override {}
 };
-
-// The headers that describe the entity and its SOAPAction, in their order (adapter.md 3.4.1). Everything else is of one hop, or for us.
-bool describes_entity(std::string_view name) {
-  if (equals_ignoring_case(name, "Content-Length")) return false;  // framing, made anew
-  return equals_ignoring_case(name, "SOAPAction") || equals_ignoring_case(name, "MIME-Version") ||
-         to_lower(name.substr(0, std::min<std::size_t>(name.size(), 8))) == "content-";
-}
-
-http::Headers entity_headers(const http::Headers& headers) {
-  http::Headers out;
-  for (const auto& [name, value] : headers)
-    if (describes_entity(name)) out.add(name, value);
-  return out;
-}
 
 http::Response empty(unsigned status) {
   http::Response response;
@@ -121,40 +106,6 @@ RelayDecision decide_relay(const cpa::Contracts& contracts, const MessageHeader&
   return order;
 }
 
-// The octets that were read to decide, and then the rest of the body.
-class Rewound final : public http::BodyReader {
- public:
-  explicit Rewound(http::BodyReader& rest) : rest_(rest) {}
-
-  // Octets of the rest that a later `read` gives again, at most `bytes_max` in all; empty at the end of the body.
-  http::Awaitable<Result<BytesView>> look_ahead(std::size_t bytes_max) {
-    const auto before = seen_.size();
-    seen_.resize(std::min(before + read_bytes, bytes_max));
-    const auto count = co_await rest_.read(std::span(seen_).subspan(before));
-    seen_.resize(before + (count ? *count : 0));
-    if (!count) co_return count.error();
-    co_return BytesView(seen_).substr(before);
-  }
-  std::size_t looked_at() const { return seen_.size(); }
-
-  http::Awaitable<Result<std::size_t>> read(std::span<char> buffer) override {
-    if (position_ == seen_.size()) {
-      std::string().swap(seen_);
-      position_ = 0;
-      co_return co_await rest_.read(buffer);
-    }
-    const auto count = std::min(buffer.size(), seen_.size() - position_);
-    std::memcpy(buffer.data(), seen_.data() + position_, count);
-    position_ += count;
-    co_return count;
-  }
-
- private:
-  http::BodyReader& rest_;
-  std::string seen_;
-  std::size_t position_ = 0;
-};
-
 // What is told about one exchange afterwards.
 struct Relay::Passage {
   Instant began{};
@@ -166,88 +117,17 @@ struct Relay::Passage {
   bool maybe_delivered = false;
 };
 
-namespace {
-
-// Counts and digests what goes by.
-class Measured final : public http::BodyReader {
- public:
-  Measured(http::BodyReader& source, bool hashed) : source_(source), hashed_(hashed) {}
-
-  http::Awaitable<Result<std::size_t>> read(std::span<char> buffer) override {
-    begun_ = true;
-    auto count = co_await source_.read(buffer);
-    if (count && *count > 0) {
-      bytes_ += *count;
-      if (hashed_) digest_.update(BytesView(buffer.data(), *count));
-    }
-    broken_ = broken_ || !count;
-    ended_ = ended_ || (count && *count == 0);
-    co_return count;
-  }
-
-  bool begun() const { return begun_; }
-  bool broken() const { return broken_; }
-  std::uint64_t bytes() const { return bytes_; }
-  std::string sha256() { return hashed_ && ended_ ? to_hex(digest_.finish()) : std::string(); }
-
- private:
-  http::BodyReader& source_;
-  bool hashed_, begun_ = false, broken_ = false, ended_ = false;
-  std::uint64_t bytes_ = 0;
-  Sha256 digest_;
-};
-
-// A reader that somebody else owns. Octets of a request go by once, so only one connection attempt can have them.
-class Borrowed final : public http::BodyReader {
- public:
-  explicit Borrowed(Measured* source) : source_(source) {}
-  http::Awaitable<Result<std::size_t>> read(std::span<char> buffer) override {
-    if (!source_) co_return fail("transport.closed", "the body was partly sent on a connection that broke");
-    co_return co_await source_->read(buffer);
-  }
-
- private:
-  Measured* source_;
-};
-
-}  // namespace
-
-// One of at most `places` places for one thing, as long as it lives.
-class Relay::Slot {
- public:
-  Slot(Relay& relay, std::string what, std::size_t places) : relay_(relay), what_(std::move(what)) {
-    const std::lock_guard lock(relay_.mutex_);
-    auto& count = relay_.taken_[what_];
-    taken_ = count < places;
-    if (taken_) ++count;
-  }
-  ~Slot() {
-    if (!taken_) return;
-    const std::lock_guard lock(relay_.mutex_);
-    const auto found = relay_.taken_.find(what_);
-    if (--found->second == 0) relay_.taken_.erase(found);
-  }
-  Slot(const Slot&) = delete;
-  Slot& operator=(const Slot&) = delete;
-  bool taken() const { return taken_; }
-
- private:
-  Relay& relay_;
-  std::string what_;
-  bool taken_ = false;
-};
-
 Relay::Relay(Endpoint& endpoint, Dependencies dependencies, Options options)
     : endpoint_(endpoint), deps_(std::move(dependencies)), options_(std::move(options)) {}
 
 http::Awaitable<http::Response> Relay::handle(http::Request& request) {
   const bool usable = request.method == "POST" && (!request.peer || request.peer->refusal.empty());
   if (!usable || !deps_.contracts()->routing().has_transparent()) co_return co_await endpoint_.handle(request);
-  Rewound body(*request.body);
+  http::Rewound body(*request.body);
   http::BodyReader* const arrived = std::exchange(request.body, &body);
   RelayDecision decision;
   {
-    const Slot looking(*this, "look", requests_in_flight_max);
+    const http::Places::Place looking(places_, "look", requests_in_flight_max);
     if (looking.taken())
       decision = co_await look(request, body);
     else
@@ -266,7 +146,7 @@ http::Awaitable<http::Response> Relay::handle(http::Request& request) {
 
 // Reads as far as the root part. A request that cannot be understood is the Endpoint's to refuse; so is one whose root part does not come
 // within the size that a root part may have.
-http::Awaitable<RelayDecision> Relay::look(http::Request& request, Rewound& body) const {
+http::Awaitable<RelayDecision> Relay::look(http::Request& request, http::Rewound& body) const {
   NoSink sink;
   const auto content_type = request.headers.count("Content-Type") == 1 ? request.headers.find("Content-Type") : std::nullopt;
   auto reader = MimeReader::open(content_type.value_or(""), sink, options_.limits);
@@ -327,19 +207,19 @@ http::Response Relay::refuse(const http::Request& request, const RelayRefusal& r
   return response;
 }
 
-http::Awaitable<http::Response> Relay::pass(http::Request& request, RelayOrder order, Rewound& body) {
+http::Awaitable<http::Response> Relay::pass(http::Request& request, RelayOrder order, http::Rewound& body) {
   // What is passed on is on record (ADP-500): no database, no exchange.
   if (!deps_.database.available()) co_return refuse(request, {order.tenant, fail("ebms.unavailable", "the database is not available")});
   const auto destination = destination_of(order.hop.url);
-  const Slot any(*this, "pass", options_.in_flight_max), one(*this, destination, options_.per_destination_max);
+  const http::Places::Place any(places_, "pass", options_.in_flight_max), one(places_, destination, options_.per_destination_max);
   if (!any.taken() || !one.taken())
     co_return refuse(request, {order.tenant, fail("ebms.unavailable", "too many exchanges in flight, or too many to " + destination)});
   http::ReaderOnExecutor here(co_await http::asio::this_coro::executor, body);
-  Measured measured(here, options_.keep_hash);
+  http::Measured measured(here, options_.keep_hash);
   http::ClientRequest outgoing;
   outgoing.url = order.hop.url;
-  outgoing.headers = entity_headers(request.headers);
-  outgoing.stream = [&measured] { return std::make_unique<Borrowed>(measured.begun() ? nullptr : &measured); };
+  outgoing.headers = http::entity_headers(request.headers);
+  outgoing.stream = [&measured] { return measured.lend(); };
   outgoing.stream_bytes = request.content_length;
   outgoing.expected_oin = order.hop.server_oin;
   outgoing.connect_timeout = options_.connect_timeout;
@@ -361,7 +241,7 @@ http::Awaitable<http::Response> Relay::pass(http::Request& request, RelayOrder o
   if (answer) {
     passage.status = answer->status;
     response = empty(answer->status);
-    response.headers = entity_headers(answer->headers);
+    response.headers = http::entity_headers(answer->headers);
     for (const char* name : {"Allow", "Retry-After"})
       if (const auto value = answer->headers.find(name)) response.headers.add(name, std::string(*value));
     response.body = std::move(answer->body);

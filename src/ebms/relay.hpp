@@ -10,8 +10,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
-#include <mutex>
 #include <string>
 #include <variant>
 
@@ -23,6 +21,7 @@
 #include "ebms/envelope.hpp"
 #include "ebms/sender.hpp"
 #include "http/client.hpp"
+#include "http/passage.hpp"
 
 namespace schakel::ebms {
 
@@ -53,8 +52,6 @@ using RelayDecision = std::variant<NotRelayed, RelayOrder, RelayRefusal>;
 // of none when several have. `peer` is null only where plain HTTP is allowed.
 RelayDecision decide_relay(const cpa::Contracts&, const MessageHeader&, const security::PeerIdentity* peer, std::string_view host_tenant,
                            std::string_view path, Instant now);
-
-class Rewound;  // relay.cpp: a body whose beginning was read ahead
 
 // --- the relay --------------------------------------------------------------------------------------------------------------------------
 
@@ -92,11 +89,10 @@ class Relay {
 
  private:
   struct Passage;
-  class Slot;
 
-  http::Awaitable<RelayDecision> look(http::Request&, Rewound&) const;
+  http::Awaitable<RelayDecision> look(http::Request&, http::Rewound&) const;
   http::Response refuse(const http::Request&, const RelayRefusal&) const;
-  http::Awaitable<http::Response> pass(http::Request&, RelayOrder, Rewound&);
+  http::Awaitable<http::Response> pass(http::Request&, RelayOrder, http::Rewound&);
   http::Awaitable<> record(const http::Request&, const RelayOrder&, const Passage&) const;
   Result<> write_record(sql::Transaction&, exchange::Message, const exchange::Payload*, exchange::TrailEvent) const;
   void log_passage(const http::Request&, const RelayOrder&, const Passage&) const;
@@ -104,8 +100,7 @@ class Relay {
   Endpoint& endpoint_;
   Dependencies deps_;
   Options options_;
-  std::mutex mutex_;
-  std::map<std::string, std::size_t, std::less<>> taken_;  // places, by what they are for
+  http::Places places_;
 };
 
 }  // namespace schakel::ebms
