@@ -137,6 +137,28 @@ Result<std::vector<cpa::AlgorithmException>> algorithm_exceptions(sql::Transacti
   return exceptions;
 }
 
+// Services that did not change keep what was made of them: compiling a schema takes longer than everything else here.
+Result<std::shared_ptr<const wus::Services>> services(sql::Transaction& transaction, const Configuration& configuration,
+                                                      const Configuration* former, Log& log) {
+  SCHAKEL_TRY(auto rows, exchange::all_contracts(transaction, wus::contract_kind));
+  std::vector<std::shared_ptr<const wus::ServiceContract>> loaded;
+  for (const auto& row : rows) {
+    if (!configuration.tenant(row.tenant)) continue;
+    const auto before = former ? former->services->find(row.tenant, row.id) : nullptr;
+    if (before && before->version == row.version) {
+      loaded.push_back(before);
+      continue;
+    }
+    auto service = wus::load_contract(row);
+    if (service)
+      loaded.push_back(std::move(*service));
+    else
+      log.error("contract.notLoaded",
+                {{"tenant", row.tenant}, {"contract", row.id}, {"code", service.error().code}, {"detail", service.error().detail}});
+  }
+  return std::make_shared<const wus::Services>(std::move(loaded));
+}
+
 // ADP-413: the table of each tenant that has one.
 Result<exchange::Routing> routing(sql::Transaction& transaction, const Configuration& configuration, Log& log) {
   SCHAKEL_TRY(const auto documents, exchange::all_documents(transaction, exchange::routes_document));
@@ -181,6 +203,7 @@ Result<std::shared_ptr<const Configuration>> Configuration::load(sql::Transactio
       log.error("contract.notLoaded",
                 {{"tenant", tenant->slug}, {"contract", id}, {"code", contract.error().code}, {"detail", contract.error().detail}});
   }
+  SCHAKEL_TRY(configuration->services, services(transaction, *configuration, former, log));
   SCHAKEL_TRY(const auto keys, exchange::all_documents(transaction, "compromisedKey"));
   for (const auto& key : keys) configuration->compromised_keys.insert(key.key);
   SCHAKEL_TRY(auto urls, url_mappings(transaction, log));

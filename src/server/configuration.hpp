@@ -16,6 +16,7 @@
 #include "http/asio.hpp"
 #include "server/tenants.hpp"
 #include "sql/database.hpp"
+#include "wus/service_contract.hpp"
 
 namespace schakel::server {
 
@@ -23,6 +24,7 @@ struct Configuration {
   std::int64_t version = -1;
   std::vector<Tenant> tenants;
   std::shared_ptr<const cpa::Contracts> contracts;
+  std::shared_ptr<const wus::Services> services = std::make_shared<const wus::Services>();
   // Keys of our own that are no longer used at all (SEC-078): SHA-256 of the public key, hex. Documents of kind "compromisedKey".
   std::set<std::string, std::less<>> compromised_keys;
 

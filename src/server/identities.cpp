@@ -242,6 +242,16 @@ std::shared_ptr<const security::KeyPair> Identities::signing_key(std::string_vie
   return own && rights(*own, "signing", now).sign ? own->key_pair : nullptr;
 }
 
+std::shared_ptr<const security::KeyPair> Identities::signing_key_of(std::string_view slug, std::string_view oin, Instant now) const {
+  const Loaded* chosen = nullptr;
+  for (const auto& loaded : loaded_) {
+    if (loaded.tenant != slug || !loaded.key_pair || loaded.key_pair->certificate()->oin.oin != oin) continue;
+    if (!rights(loaded, "signing", now).sign || state(loaded, "signing", now) != security::RotationState::active) continue;
+    if (!chosen || chosen->configured.active_from < loaded.configured.active_from) chosen = &loaded;
+  }
+  return chosen ? chosen->key_pair : nullptr;
+}
+
 std::vector<std::shared_ptr<const security::KeyPair>> Identities::decryption_keys(std::string_view slug, Instant now) const {
   std::vector<std::shared_ptr<const security::KeyPair>> keys;
   for (const auto& loaded : loaded_)

@@ -88,6 +88,9 @@ class Identities {
 
   // The key of this own certificate, when it is one for signing that may sign now (SEC-077); null: it is not.
   std::shared_ptr<const security::KeyPair> signing_key(std::string_view tenant, std::string_view certificate_sha256, Instant now) const;
+  // The key that signs new messages of the tenant for this OIN: of the active certificates the one that took over last; null: there is
+  // none.
+  std::shared_ptr<const security::KeyPair> signing_key_of(std::string_view tenant, std::string_view oin, Instant now) const;
   // Every key of the tenant that may decrypt now: also those that are prepared and those that were succeeded less than 30 days ago
   // (EB-175).
   std::vector<std::shared_ptr<const security::KeyPair>> decryption_keys(std::string_view tenant, Instant now) const;

@@ -40,6 +40,7 @@
 #include "server/waking_database.hpp"
 #include "server/webhook_calls.hpp"
 #include "server/work_loop.hpp"
+#include "server/wus_parts.hpp"
 
 namespace schakel::server {
 namespace {
@@ -98,6 +99,8 @@ struct Node::Parts {
   std::unique_ptr<ebms::Sender> sender;
   std::unique_ptr<ebms::Endpoint> endpoint;
   std::unique_ptr<ebms::Relay> relay;
+  std::shared_ptr<MessageKeys> message_keys;
+  std::unique_ptr<WusParts> wus;
   std::unique_ptr<api::Webhooks> webhooks;
   std::unique_ptr<WebhookCalls> webhook_calls;
   std::unique_ptr<api::Jobs> jobs;
@@ -196,7 +199,8 @@ struct Node::Parts {
         .clock = clock(), .random = environment.random, .log = log(), .metrics = environment.metrics, .contracts = [this] {
           return configuration->current()->contracts;
         }};
-    dependencies.keys = std::make_shared<MessageKeys>([this] { return current_identities(); }, trust);
+    message_keys = std::make_shared<MessageKeys>([this] { return current_identities(); }, trust);
+    dependencies.keys = message_keys;
     dependencies.tenant_of_host = [this](std::string_view host) { return slug_of(host); };
     msh = std::make_unique<ebms::Msh>(ebms::Settings{.node = settings.node.name,
                                                      .accept_status = static_cast<unsigned>(settings.ebms.accept_status),
@@ -221,6 +225,27 @@ struct Node::Parts {
                                                   audit->record(slug_of(request.sni), audit_record(request, "authorisation", reason));
                                                 });
     make_relay(options.limits);
+    make_wus();
+  }
+
+  void make_wus() {
+    wus = std::make_unique<WusParts>(WusParts::Dependencies{
+        .database = *database,
+        .client = *client,
+        .random = environment.random,
+        .clock = clock(),
+        .log = log(),
+        .metrics = environment.metrics,
+        .node = settings.node.name,
+        .configuration = [this] { return configuration->current(); },
+        .identities = [this] { return current_identities(); },
+        .keys = *message_keys,
+        .is_own_listener = [this](const std::string& url) { return is_own_listener(url); },
+        .is_own_certificate = [this](const std::string& sha256) { return is_own_certificate(sha256); },
+        .audit = [this](const std::string& slug, const http::Request& request,
+                        std::string_view reason) { audit->record(slug, audit_record(request, "authorisation", reason)); },
+        .insecure_transport = settings.ebms.insecure_transport,
+        .relay = {.keep_hash = settings.transparent.keep == "hash"}});
   }
 
   void make_relay(const ebms::MimeLimits& limits) {
@@ -349,6 +374,8 @@ struct Node::Parts {
               if (!chosen->problem.empty()) return fail("state.conflict", "the certificate cannot be used: " + chosen->problem);
               return activate_certificate(transaction, slug, chosen->configured, at, clock().now());
             },
+            .wus_caller = &wus->caller(),
+            .wus_services = [this] { return configuration->current()->services; },
             .configuration_changed = [this] { configuration_changed.notify(); }});
   }
 
@@ -449,7 +476,7 @@ struct Node::Parts {
     options.connection_age_max = std::chrono::duration_cast<std::chrono::seconds>(settings.tls.max_connection_age);
     options.allowed_networks = configured.allowed_networks;
     options.problem_bodies = name == "internal" || name == "admin";
-    if (name == "external") options.allowed_methods = "POST";
+    if (name == "external") options.allowed_methods = "POST, GET";
     SCHAKEL_CHECK(protect(configured, options));
     auto server =
         std::make_unique<http::Server>(io.executor(), std::move(options), std::move(handler),
@@ -509,6 +536,7 @@ struct Node::Parts {
 
   http::Awaitable<http::Response> external(http::Request& request) {
     if (request.path == settings.ebms.path) co_return co_await relay->handle(request);
+    if (const auto slug = slug_of(request.sni); wus->serves(request, slug)) co_return co_await wus->handle(request, slug);
     http::Response response;
     response.status = 404;
     co_return response;
