@@ -476,7 +476,7 @@ struct Node::Parts {
     options.connection_age_max = std::chrono::duration_cast<std::chrono::seconds>(settings.tls.max_connection_age);
     options.allowed_networks = configured.allowed_networks;
     options.problem_bodies = name == "internal" || name == "admin";
-    if (name == "external") options.allowed_methods = "POST, GET";
+    if (name == "external") options.allowed_methods = "POST";
     SCHAKEL_CHECK(protect(configured, options));
     auto server =
         std::make_unique<http::Server>(io.executor(), std::move(options), std::move(handler),
