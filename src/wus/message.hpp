@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -17,8 +18,10 @@
 namespace schakel::wus {
 
 // The envelope of one message. XOP is expanded: every xop:Include has been replaced by its base64 text, so that signatures are over what
-// stands there (WUS-183); `binary_elements` remembers which elements carried one. Movable; elements point into `document`.
+// stands there (WUS-183). Movable; elements point into `document`.
 struct Message {
+  explicit Message(xml::Document parsed) : document(std::move(parsed)) {}
+
   xml::Document document;
   bool mtom = false;
   xml::Element envelope, header, body;  // header may be absent
@@ -27,15 +30,23 @@ struct Message {
   xml::Element security;                    // the one wsse:Security; absent in 2W-be
   xml::Element payload;                     // the one child of Body (xenc:EncryptedData before decryption; soapenv:Fault of a fault)
   bool is_fault = false;
+  // Of the payload: the elements whose base64 text came in a part of its own, in document order.
+  std::vector<xml::Element> binary_elements;
 };
 
-// Content-Type of an entity: may the service receive it (WUS-024, WUS-181)?
+// WUS-027
+inline constexpr std::size_t header_blocks_max = 32;
+xml::Limits envelope_limits(const Settings&);
+
+// Content-Type of an entity: may the service receive it (WUS-024, WUS-181)? Of multipart types only that of MTOM: SOAP with Attachments is
+// not WUS (WUS-185).
 enum class MediaType { xml, xop, unsupported };
 MediaType media_type(std::string_view content_type, Mtom);
 
 // Encoding, well-formedness, limits, structure, header census. `content_type`: the HTTP header; media_type() said that it is one of ours.
-// A profile's rules about Security and EncryptedData: opening.hpp. Errors: tokens of fault_table ("wus.envelope", "wus.version",
-// "wus.encoding", "wus.headerForeign", "wus.headerMustUnderstand", "wus.headerTwice").
+// A profile's rules about Security and EncryptedData: opening.hpp. Errors: tokens of fault_table ("wus.envelope", "wus.doctype",
+// "wus.limit", "wus.version", "wus.encoding", "wus.headerForeign", "wus.headerMustUnderstand", "wus.security" for two Security headers or
+// an encrypted header).
 Result<Message> read_message(BytesView entity, std::string_view content_type, const Settings&, Kind);
 
 }  // namespace schakel::wus

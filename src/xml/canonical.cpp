@@ -68,6 +68,7 @@ class Output {
   explicit Output(Sink& sink) : sink_(sink) {}
 
   void write(std::string_view text) {
+    written_ += text.size();
     if (text.size() > buffer_.size() - used_) {
       flush();
       if (text.size() > buffer_.size()) return sink_.write(text);
@@ -76,6 +77,7 @@ class Output {
     used_ += text.size();
   }
   void write(char c) {
+    ++written_;
     if (used_ == buffer_.size()) flush();
     buffer_[used_++] = c;
   }
@@ -88,6 +90,7 @@ class Output {
       write(escape_of(*at++));
     }
   }
+  std::size_t written() const { return written_; }
   void flush() {
     if (used_ > 0) sink_.write({buffer_.data(), used_});
     used_ = 0;
@@ -95,7 +98,7 @@ class Output {
 
  private:
   Sink& sink_;
-  std::size_t used_ = 0;
+  std::size_t used_ = 0, written_ = 0;
   std::array<char, 4096> buffer_;  // not initialised: only what was written is read
 };
 
@@ -148,6 +151,8 @@ class Walk {
   Result<> subtree(const xmlNode* apex) {
     const xmlNode* node = apex;
     while (true) {
+      // One node writes no more than the document holds, so looking here is enough.
+      if (out_.written() > options_.bytes_max) return fail("xml.limit", "a canonical form that is much longer than what it is of");
       if (!is_element(node)) {
         if (!leaf(node)) return refused(node, "a node that has no canonical form");
       } else if (!omitted(node)) {

@@ -31,13 +31,16 @@ struct CanonicalOptions {
   // Elements that are left out with everything below them: an enveloped signature, what a filter removed. Looked at for every element, so
   // keep it short or sorted by whoever calls.
   std::span<const Element> omitted{};
+  // More octets than this are an error: namespaces that are rendered again and again can make much of little.
+  std::size_t bytes_max = static_cast<std::size_t>(-1);
   // For a piece that is parsed alone and will stand as a child of this element of another document: what is in scope here counts as in
   // scope of the piece's root.
   Element context{};
 };
 
 // The element and all below it. Namespaces in scope from its ancestors count as the form says; so do xml: attributes of ancestors in the
-// inclusive form. Errors: "xml.canonical" (relative namespace URI).
+// inclusive form. Errors: "xml.canonical" (relative namespace URI),
+// "xml.limit".
 Result<> canonicalise(Element, const CanonicalOptions&, Sink&);
 // The whole document (a Reference with URI="" and no comments): processing instructions before and after the root element too.
 Result<> canonicalise(const Document&, const CanonicalOptions&, Sink&);

@@ -152,6 +152,10 @@ Result<Document> Document::parse(BytesView octets, const Limits& limits) {
   if (octets.size() > limits.bytes_max) return fail("xml.limit", "the document is larger than " + std::to_string(limits.bytes_max));
   std::string converted;
   SCHAKEL_TRY(const auto text, decoded(octets, limits, converted));
+  return parse_text(text, limits, nullptr);
+}
+
+Result<Document> Document::parse_text(std::string_view text, const Limits& limits, _xmlDict* names) {
   if (text.find('\0') != std::string_view::npos) return fail("xml.notWellFormed", "a NUL octet");
   SCHAKEL_CHECK(scan(text, limits));
 
@@ -159,6 +163,10 @@ Result<Document> Document::parse(BytesView octets, const Limits& limits) {
   // A context per document: its name table then belongs to the document alone, and documents may travel between threads.
   const Context context(xmlNewParserCtxt());
   if (!context) return fail("xml.limit", "no memory for the parser");
+  if (names != nullptr && xmlDictReference(names) == 0) {
+    xmlDictFree(context->dict);
+    context->dict = names;
+  }
   Findings findings;
   context->_private = &findings;
   context->sax->serror = on_error;
@@ -233,6 +241,13 @@ bool Element::has_comment_or_pi() const {
   return false;
 }
 
+bool Element::has_text() const {
+  for (const xmlNode* node = node_->children; node != nullptr; node = node->next) {
+    if ((node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE) && !trim(view(node->content)).empty()) return true;
+  }
+  return false;
+}
+
 Element Element::first_child() const {
   return Element(const_cast<xmlNode*>(next_element(node_->children)));
 }
@@ -241,6 +256,14 @@ Element Element::next_sibling() const {
 }
 Element Element::parent() const {
   return node_->parent != nullptr && is_element(node_->parent) ? Element(node_->parent) : Element();
+}
+
+Element Element::next_in(Element top) const {
+  if (const Element child = first_child()) return child;
+  for (Element element = *this; element != top; element = element.parent()) {
+    if (const Element sibling = element.next_sibling()) return sibling;
+  }
+  return {};
 }
 
 Element Element::child(std::string_view uri, std::string_view local_name) const {

@@ -15,6 +15,7 @@
 struct _xmlNode;
 struct _xmlDoc;
 struct _xmlAttr;
+struct _xmlDict;
 
 namespace schakel::xml {
 
@@ -23,7 +24,8 @@ struct Limits {
   std::size_t depth_max = limits::xml_depth_max;
   std::size_t elements_max = limits::xml_nodes_max;
   std::size_t attributes_max = limits::xml_attributes_max;
-  bool utf16_allowed = false;  // CPA V01 allows UTF-16; messages do not
+  bool utf16_allowed = false;        // CPA V01 allows UTF-16; messages do not
+  bool instructions_allowed = true;  // processing instructions; SOAP messages have none (WUS-021)
 };
 
 // A view of one element; valid while its Document lives. Cheap to copy.
@@ -41,9 +43,11 @@ class Element {
   std::optional<std::string> namespace_of(std::string_view prefix) const;
   std::string text() const;        // all text below, comments and CDATA borders skipped (CPA-006)
   bool has_comment_or_pi() const;  // among direct children (SEC-111)
+  bool has_text() const;           // other than white space, among direct children
   Element first_child() const;     // elements only
   Element next_sibling() const;
   Element parent() const;
+  Element next_in(Element top) const;  // in document order, at or below `top`; absent: there is none
   Element child(std::string_view namespace_uri, std::string_view name) const;  // the first
   std::vector<Element> children() const;
   std::vector<Element> children(std::string_view namespace_uri, std::string_view name) const;
@@ -57,7 +61,7 @@ class Element {
 };
 
 // Error codes of parse: "xml.notWellFormed", "xml.doctype" (any DOCTYPE, entity declaration or XInclude), "xml.encoding" (not UTF-8,
-// declared or real), "xml.limit".
+// declared or real), "xml.limit", "xml.instruction".
 class Document {
  public:
   static Result<Document> parse(BytesView octets, const Limits&);
@@ -68,8 +72,21 @@ class Document {
   Element root() const;
   _xmlDoc* get() const { return doc_; }
 
+  // Two changes, by which a received document takes the form that its signature is over: XOP and decryption (content.cpp). Views of what
+  // stood below, or was, the element dangle afterwards.
+  //
+  // The element has this text and nothing else. The text is XML text.
+  void set_text(Element, std::string_view text);
+  // What stands in the octets takes the place of the element, an element below the root. They are read as content of its parent, as if they
+  // had always been there: namespaces in scope there count, and no declaration is added that a canonical form could show. The limits hold
+  // for the document as it becomes, but bytes_max for the octets alone. Errors as of parse; then nothing has changed.
+  Result<> replace(Element, Bytes content, const Limits&);
+
  private:
   explicit Document(_xmlDoc* doc) : doc_(doc) {}
+  // `text` is UTF-8 without byte order mark; `names`: the name table to share, or null.
+  static Result<Document> parse_text(std::string_view text, const Limits&, _xmlDict* names);
+
   _xmlDoc* doc_;
 };
 

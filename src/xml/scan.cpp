@@ -32,7 +32,7 @@ class Scanner {
 
   Result<> token() {
     if (looking_at("</")) return end_tag();
-    if (looking_at("<?")) return skip_until("?>", 2);
+    if (looking_at("<?")) return instruction();
     if (!looking_at("<!")) return start_tag();
     if (looking_at("<!--")) return skip_until("-->", 4);
     if (looking_at("<![CDATA[")) return skip_until("]]>", 9);
@@ -40,6 +40,12 @@ class Scanner {
       if (looking_at(declaration)) return fail("xml.doctype", "a document type or entity declaration is not allowed", place());
     }
     return malformed("unknown markup declaration");
+  }
+
+  Result<> instruction() {
+    const bool declaration = at_ == 0 && text_.size() > 5 && looking_at("<?xml") && is_space(text_[5]);
+    if (!declaration && !limits_.instructions_allowed) return fail("xml.instruction", "a processing instruction is not allowed", place());
+    return skip_until("?>", 2);
   }
 
   Result<> skip_until(std::string_view end, std::size_t opening) {

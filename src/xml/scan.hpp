@@ -7,7 +7,8 @@
 namespace schakel::xml {
 
 // `text` is valid UTF-8. Accepts every well-formed document within the limits; refuses a DOCTYPE ("xml.doctype"), what exceeds a limit
-// ("xml.limit"), and structures on which the parser and this pass could disagree ("xml.notWellFormed").
+// ("xml.limit"), a processing instruction where none may be ("xml.instruction"), and structures on which the parser and this pass could
+// disagree ("xml.notWellFormed").
 Result<> scan(std::string_view text, const Limits&);
 
 // The value of `encoding` in the XML declaration; empty when none is written.

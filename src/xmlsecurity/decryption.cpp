@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "security/openssl.hpp"
+#include "xmlsecurity/content_decryption.hpp"
 #include "xmlsecurity/encrypted_data.hpp"
 #include "xmlsecurity/encryption.hpp"
 #include "xmlsecurity/fetched.hpp"
@@ -212,6 +213,14 @@ Error failed() {
 }
 
 }  // namespace
+
+bool decrypt_content(ContentCipher cipher, const ContentKey& key, BytesView octets, Bytes& plain) {
+  ContentDecryption decryption(cipher, key);
+  decryption.update(octets, plain);
+  const bool ok = decryption.finish(plain);
+  ERR_clear_error();
+  return ok;
+}
 
 struct Decryptor::State {
   enum class Phase { head, content, reference, tail, failed };

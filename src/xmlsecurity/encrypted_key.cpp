@@ -53,6 +53,7 @@ Result<> read_method(Element method, EncryptedKey& key) {
     if (child.is(uri::xenc, "KeySize")) continue;
     if (*transport == KeyTransport::rsa_1_5) return malformed(structure, "parameters of a key transport that has none", child);
     if (child.is(uri::xenc, "OAEPparams")) {
+      if (child.text().empty()) continue;  // the label is empty by default
       SCHAKEL_TRY(key.oaep.label, octets_of(child, structure));
       if (key.oaep.label.size() > label_bytes_max) return malformed(structure, "OAEPparams are too long", child);
     } else if (child.is(uri::ds, "DigestMethod")) {

@@ -1,4 +1,5 @@
-// xenc:EncryptedKey: reading one, and the content key in and out of it (security.md 2.7, EB-172, EB-173). Internal to xmlsecurity/.
+// xenc:EncryptedKey: reading one, and the content key in and out of it (security.md 2.7, EB-172, EB-173). For xmlsecurity/ itself and for
+// wus/, where it stands outside of EncryptedData.
 #pragma once
 
 #include <array>
