@@ -18,7 +18,7 @@ void print(const Figure& figure) {
 int main(int argc, char** argv) {
   using namespace schakel::bench;
   if (argc != 3) {
-    std::fprintf(stderr, "usage: schakel-bench store|tls|xmldsig|xmlenc FOLDER\n");
+    std::fprintf(stderr, "usage: schakel-bench store|tls|xmldsig|xmlenc|wus FOLDER\n");
     return 2;
   }
   const std::string part = argv[1], folder = argv[2];
@@ -26,7 +26,8 @@ int main(int argc, char** argv) {
   const auto figures = part == "store"     ? store_figures(folder)
                        : part == "tls"     ? tls_figures(folder)
                        : part == "xmldsig" ? xmldsig_figures()
-                                           : xmlenc_figures();
+                       : part == "xmlenc"  ? xmlenc_figures()
+                                           : wus_figures();
   for (const auto& figure : figures) print(figure);
   return 0;
 }

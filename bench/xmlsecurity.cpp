@@ -3,7 +3,6 @@
 #include <libxml/c14n.h>
 #include <openssl/rsa.h>
 
-#include <ctime>
 #include <stdexcept>
 
 #include "base/random.hpp"
@@ -20,37 +19,8 @@ namespace {
 
 using namespace xmlsecurity;
 
-constexpr double seconds_each = 0.2;
-constexpr int rounds = 5;  // the best counts: other programs only ever make it slower
-
 void expect(bool ok, const char* what) {
   if (!ok) throw std::runtime_error(what);
-}
-
-// Of this thread's own time, so that neighbours count little.
-double processor_seconds() {
-  timespec at{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
-  return static_cast<double>(at.tv_sec) + static_cast<double>(at.tv_nsec) * 1e-9;
-}
-
-template <class Operation>
-double per_second(const Operation& operation) {
-  const double begin = processor_seconds();
-  int count = 0;
-  for (; processor_seconds() - begin < seconds_each; ++count) operation();
-  return count / (processor_seconds() - begin);
-}
-
-// Both in turn, so that both meet the same neighbours.
-template <class Ours, class Limit>
-Figure figure(std::string name, const Ours& ours, const Limit& limit) {
-  Figure out{std::move(name), 0, "/s", 0};
-  for (int round = 0; round < rounds; ++round) {
-    out.value = std::max(out.value, per_second(ours));
-    out.limit = std::max(out.limit, per_second(limit));
-  }
-  return out;
 }
 
 Bytes octets(std::size_t size) {
@@ -104,16 +74,6 @@ bool verifies(const xml::Document& document, const std::vector<Bytes>& payloads,
   for (std::size_t i = 0; i < payloads.size(); ++i)
     if (digest(DigestMethod::sha256, payloads[i]) != signature->references[i + 1].digest_value) return false;
   return true;
-}
-
-Bytes raw_signature(EVP_PKEY* key, BytesView text) {
-  const security::DigestContextPtr context(EVP_MD_CTX_new());
-  Bytes out(256, '\0');
-  std::size_t size = out.size();
-  expect(EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, key) == 1 &&
-             EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(out.data()), &size, security::octets(text), text.size()) == 1,
-         "raw sign");
-  return out;
 }
 
 void raw_verify(EVP_PKEY* key, BytesView text, BytesView value) {
@@ -192,6 +152,16 @@ std::size_t decrypted(BytesView document, const Keys& keys, Random& random) {
 }
 
 }  // namespace
+
+Bytes raw_signature(EVP_PKEY* key, BytesView text) {
+  const security::DigestContextPtr context(EVP_MD_CTX_new());
+  Bytes out(256, '\0');
+  std::size_t size = out.size();
+  expect(EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, key) == 1 &&
+             EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(out.data()), &size, security::octets(text), text.size()) == 1,
+         "raw sign");
+  return out;
+}
 
 std::vector<Figure> xmldsig_figures() {
   const Keys keys;

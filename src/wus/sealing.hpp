@@ -21,15 +21,15 @@ struct MessageToMake {
   Kind kind = Kind::request;
   Addressing addressing;             // what is empty is not written
   std::string body;                  // serialised element, UTF-8, self-contained namespaces; or a soapenv:Fault (fault_element)
-  std::vector<std::string> headers;  // serialised extra header blocks; in S and SE signed
+  std::vector<std::string> headers;  // serialised extra header blocks, self-contained; in S and SE signed
   // XPaths are no way to name them: elements whose text may become a binary part, in document order of `body`, by their positions among all
   // elements of `body` (0: its root). Schema::binary_elements gives them (schema.hpp).
   std::vector<std::size_t> binary_elements;
   bool mtom = false;
-  // Absent: no Security header (2W-be, and faults before verification).
+  // Absent: no Security header. In S and SE only a Fault may go so (faults before verification, WUS-163).
   struct Protection {
     std::shared_ptr<const security::KeyPair> signer;
-    std::optional<security::Certificate> recipient;  // SE
+    std::optional<security::Certificate> recipient;  // SE, and only there
     std::optional<Bytes> confirmation;               // of a response: the request's SignatureValue
   };
   std::optional<Protection> protection;
@@ -42,8 +42,12 @@ struct MadeMessage {
   std::string message_id;
 };
 
-// Errors: "wus.tokenType" (the recipient's certificate cannot be used), "wus.signing" (the key failed), "wus.envelope" (body is no
-// element).
+// Headers are those of table 3.2 for the kind: To, Action, MessageID, then From and ReplyTo of a request or RelatesTo of a response.
+// Errors: "wus.tokenType" (the recipient's certificate cannot be used), "wus.signing" (there is no key, or it failed), "wus.encryption" (a
+// cipher whose exception is over), "wus.envelope" (body or a header is no element, or an address no XML). Nothing of the body is in them.
 Result<MadeMessage> make_message(const MessageToMake&, const Settings&, Instant now, Random&);
+
+// WUS-149: can a message be encrypted for this certificate? Error: "wus.tokenType".
+Result<> check_recipient(const security::Certificate&, const Settings&);
 
 }  // namespace schakel::wus

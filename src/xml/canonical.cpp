@@ -161,6 +161,7 @@ class Walk {
           node = node->children;
           continue;
         }
+        fill(node);
         end_tag(node);
       }
       while (node != apex && node->next == nullptr) {
@@ -179,6 +180,12 @@ class Walk {
 
   bool omitted(const xmlNode* node) const {
     return std::ranges::any_of(options_.omitted, [&](const Element& element) { return element.node() == node; });
+  }
+
+  void fill(const xmlNode* node) {
+    for (const Filling& filling : options_.filled) {
+      if (filling.element.node() == node) out_.write(filling.text);
+    }
   }
 
   bool leaf(const xmlNode* node) {

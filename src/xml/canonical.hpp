@@ -24,6 +24,13 @@ class Sink {
   virtual void write(BytesView) = 0;
 };
 
+// The text of an element that stands empty in the tree, because it was too long to be worth parsing. It is written as it is: no '&', '<',
+// '>' or carriage return in it.
+struct Filling {
+  Element element;
+  BytesView text;
+};
+
 struct CanonicalOptions {
   Canonical form = Canonical::exclusive;
   // PrefixList of InclusiveNamespaces (exclusive form only); "" stands for #default.
@@ -33,6 +40,8 @@ struct CanonicalOptions {
   std::span<const Element> omitted{};
   // More octets than this are an error: namespaces that are rendered again and again can make much of little.
   std::size_t bytes_max = static_cast<std::size_t>(-1);
+  // Looked at for every element without content.
+  std::span<const Filling> filled{};
   // For a piece that is parsed alone and will stand as a child of this element of another document: what is in scope here counts as in
   // scope of the piece's root.
   Element context{};

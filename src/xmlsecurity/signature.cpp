@@ -187,6 +187,19 @@ Result<> value_failed(std::string detail) {
   return fail("signature.value", std::move(detail));
 }
 
+// The method as an empty element, or with a PrefixList in it.
+std::string canonical_method(std::string_view element, xml::Canonical form, std::span<const std::string> inclusive_prefixes) {
+  std::string out = "<ds:";
+  out.append(element).append(" Algorithm=\"").append(uri_of(form));
+  if (inclusive_prefixes.empty()) return out += "\"/>";
+  out.append("\"><ec:InclusiveNamespaces xmlns:ec=\"").append(uri::ec).append("\" PrefixList=\"");
+  for (std::string_view between; const auto& prefix : inclusive_prefixes) {
+    out.append(between).append(prefix.empty() ? "#default" : prefix);
+    between = " ";
+  }
+  return out.append("\"/></ds:").append(element).append(">");
+}
+
 std::string reference_text(const ReferenceToMake& reference, std::string uri) {
   std::string out = "<ds:Reference URI=\"" + std::move(uri) + "\">" + reference.transforms + "<ds:DigestMethod Algorithm=\"";
   out.append(uri_of(reference.method)).append("\"/><ds:DigestValue>").append(to_base64(reference.digest));
@@ -194,8 +207,8 @@ std::string reference_text(const ReferenceToMake& reference, std::string uri) {
 }
 
 Result<std::string> signed_info_text(const SignatureToMake& make) {
-  std::string out = "<ds:SignedInfo><ds:CanonicalizationMethod Algorithm=\"";
-  out.append(uri_of(make.canonicalisation)).append("\"/><ds:SignatureMethod Algorithm=\"").append(uri_of(make.method)).append("\"/>");
+  std::string out = "<ds:SignedInfo>" + canonical_method("CanonicalizationMethod", make.canonicalisation, make.inclusive_prefixes);
+  out.append("<ds:SignatureMethod Algorithm=\"").append(uri_of(make.method)).append("\"/>");
   for (const auto& reference : make.references) {
     SCHAKEL_TRY(auto uri, xml::escape_text(reference.uri));
     out += reference_text(reference, std::move(uri));
@@ -203,8 +216,13 @@ Result<std::string> signed_info_text(const SignatureToMake& make) {
   return out += "</ds:SignedInfo>";
 }
 
-std::string signature_start() {
-  return "<ds:Signature xmlns:ds=\"" + std::string(uri::ds) + "\">";
+Result<std::string> signature_start(const SignatureToMake& make) {
+  std::string out = "<ds:Signature xmlns:ds=\"" + std::string(uri::ds) + '"';
+  if (!make.id.empty()) {
+    SCHAKEL_TRY(const auto id, xml::escape_text(make.id));
+    out += " Id=\"" + id + '"';
+  }
+  return out += '>';
 }
 
 Result<Bytes> sign(EVP_PKEY* key, DigestMethod digest, Element signed_info, const xml::CanonicalOptions& options) {
@@ -274,18 +292,26 @@ Result<Bytes> canonical_digest(DigestMethod method, const xml::Document& documen
   return digesting.finish();
 }
 
-Result<std::string> make_signature(const SignatureToMake& make, EVP_PKEY* key, Element parent) {
+Result<std::string> make_signature(const SignatureToMake& make, EVP_PKEY* key, Element parent, Bytes* value) {
   if (!may_be_made(make.method)) return fail("signature.algorithm", "signatures are not made with this method");
+  if (!make.inclusive_prefixes.empty() && make.canonicalisation != xml::Canonical::exclusive)
+    return fail("signature.algorithm", "a PrefixList belongs to exclusive canonicalisation");
   if (EVP_PKEY_is_a(key, "RSA") != 1 || EVP_PKEY_get_bits(key) < rsa_bits_min)
     return fail("signature.algorithm", "the key does not fit the signature method");
+  SCHAKEL_TRY(std::string out, signature_start(make));
   SCHAKEL_TRY(const auto signed_info, signed_info_text(make));
   // SignedInfo is parsed alone, as it will stand in the document; the document itself stays as it is.
-  const auto piece = xml::Document::parse(signature_start() + signed_info + "</ds:Signature>", {});
+  const auto piece = xml::Document::parse(out + signed_info + "</ds:Signature>", {});
   if (!piece) return fail("signature.structure", "ds:SignedInfo would not be XML: " + piece.error().detail);
-  SCHAKEL_TRY(const auto value,
-              sign(key, facts_of(make.method).digest, piece->root().first_child(), {.form = make.canonicalisation, .context = parent}));
-  return signature_start() + signed_info + "<ds:SignatureValue>" + to_base64(value) + "</ds:SignatureValue>" + make.key_info +
-         "</ds:Signature>";
+  SCHAKEL_TRY(Bytes octets, sign(key, facts_of(make.method).digest, piece->root().first_child(),
+                                 {.form = make.canonicalisation, .inclusive_prefixes = make.inclusive_prefixes, .context = parent}));
+  out.append(signed_info).append("<ds:SignatureValue>").append(to_base64(octets)).append("</ds:SignatureValue>");
+  if (value != nullptr) *value = std::move(octets);
+  return out.append(make.key_info).append("</ds:Signature>");
+}
+
+std::string exclusive_transforms(std::span<const std::string> inclusive_prefixes) {
+  return "<ds:Transforms>" + canonical_method("Transform", xml::Canonical::exclusive, inclusive_prefixes) + "</ds:Transforms>";
 }
 
 std::string x509_key_info(const security::Certificate& certificate) {

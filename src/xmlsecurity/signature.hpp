@@ -76,7 +76,9 @@ struct ReferenceToMake {
 };
 
 struct SignatureToMake {
+  std::string id{};  // an NCName; empty: no Id attribute
   xml::Canonical canonicalisation = xml::Canonical::exclusive;
+  std::vector<std::string> inclusive_prefixes{};  // of CanonicalizationMethod, exclusive form only; "" stands for #default
   SignatureMethod method = SignatureMethod::rsa_sha256;
   std::vector<ReferenceToMake> references;
   std::string key_info;  // a serialised ds:KeyInfo element (prefix ds), or empty
@@ -85,7 +87,11 @@ struct SignatureToMake {
 // `<ds:Signature xmlns:ds="…">…</ds:Signature>` for insertion as a child of `parent`, whose namespaces in scope count when the
 // canonicalisation is inclusive; a prefix that `transforms` uses must be declared in it. Errors: "signature.algorithm" (a method that is
 // never made, or one that does not fit the key), "signature.structure" (a reference that is no XML), "signature.key" (the key failed).
-Result<std::string> make_signature(const SignatureToMake&, EVP_PKEY*, xml::Element parent);
+// `value`: gets the octets of SignatureValue when it is not null.
+Result<std::string> make_signature(const SignatureToMake&, EVP_PKEY*, xml::Element parent, Bytes* value = nullptr);
+
+// `<ds:Transforms>` of exclusive canonicalisation alone, with an InclusiveNamespaces when there are prefixes ("" stands for #default).
+std::string exclusive_transforms(std::span<const std::string> inclusive_prefixes);
 
 // `<ds:KeyInfo><ds:X509Data><ds:X509Certificate>…` of one certificate (EB-154).
 std::string x509_key_info(const security::Certificate&);

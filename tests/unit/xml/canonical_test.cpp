@@ -207,6 +207,17 @@ TEST(CanonicalForms, LeaveOutOmittedElementsWithAllBelow) {
   EXPECT_EQ(canonicalise(document.root().first_child(), {.omitted = omitted}).value(), "");
 }
 
+TEST(CanonicalForms, FillElementsThatStandEmptyForATextThatWasLeftOut) {  // WUS-186
+  const auto document = parsed("<r><a b='1'/><a/><c/></r>");
+  const Element first = document.root().first_child();
+  const std::string text(10'000, 'x');  // longer than what is gathered at once
+  const std::vector<Filling> filled{{first.next_sibling(), text}, {first.next_sibling().next_sibling(), "y"}};
+  const auto whole_document = parsed("<r><a b='1'/><a>" + text + "</a><c>y</c></r>");
+  for (const auto form : {Canonical::exclusive, Canonical::inclusive})
+    EXPECT_EQ(canonicalise(document.root(), {.form = form, .filled = filled}).value(), form_of(whole_document.root(), form));
+  EXPECT_EQ(canonicalise(first, {.filled = filled}).value(), "<a b=\"1\"></a>");
+}
+
 TEST(CanonicalForms, OfAPieceCountWhatIsInScopeWhereItWillStand) {
   const auto document = parsed("<a:r xmlns:a='urn:a' xmlns='urn:d' xml:lang='nl'><a:parent xmlns:b='urn:b'/></a:r>");
   const auto piece = parsed("<a:s xmlns:a='urn:s'><a:i/></a:s>");

@@ -155,6 +155,35 @@ TEST(Signatures, AreNotMadeWithMethodsThatAreOnlyVerifiedOrWithKeysThatDoNotFit)
   }
 }
 
+TEST(Signatures, CarryAnIdAndPrefixListsWhenAsked) {  // WUS-107
+  const std::vector<std::string> prefixes{"p", ""};
+  EXPECT_EQ(exclusive_transforms({}),
+            "<ds:Transforms><ds:Transform Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"/></ds:Transforms>");
+  const std::string begin = "<p:root xmlns:p=\"urn:p\" xmlns:q=\"urn:q\" xmlns=\"urn:d\"><p:part Id=\"one\"/>", end = "</p:root>";
+  const auto unsigned_document = parsed(begin + end);
+  const auto root = unsigned_document.root();
+  SignatureToMake make{.id = "SIG-1", .inclusive_prefixes = prefixes, .references = {}, .key_info = {}};
+  make.references.push_back({"#one", exclusive_transforms(prefixes), DigestMethod::sha256,
+                             canonical_digest(DigestMethod::sha256, root.first_child(), {.inclusive_prefixes = prefixes}).value()});
+  Bytes value;
+  const auto text = make_signature(make, rsa().key.get(), root, &value).value();
+  const auto document = parsed(begin + text + end);
+  const auto signature = read_signature(document.root().child(uri::ds, "Signature"), {}).value();
+  EXPECT_EQ(signature.element.attribute("", "Id"), "SIG-1");
+  EXPECT_EQ(signature.inclusive_prefixes, prefixes);
+  EXPECT_EQ(signature.references[0].transforms.at(0).inclusive_prefixes, prefixes);
+  EXPECT_EQ(signature.value, value);
+  EXPECT_TRUE(verify_value(signature, rsa().certificate));
+  EXPECT_NE(canonicalise(signature.signed_info, {.inclusive_prefixes = prefixes}).value(), canonicalise(signature.signed_info).value())
+      << "the list counts";
+
+  make.canonicalisation = Canonical::inclusive;
+  EXPECT_EQ(make_signature(make, rsa().key.get(), root).error().code, "signature.algorithm");
+  make.canonicalisation = Canonical::exclusive;
+  make.id = "\x01";
+  EXPECT_EQ(make_signature(make, rsa().key.get(), root).error().code, "xml.character");
+}
+
 TEST(Signatures, OfWhatIsNoXmlAreNotMade) {
   const auto document = parsed(head + tail);
   auto make = references_to(document, Canonical::exclusive, SignatureMethod::rsa_sha256, DigestMethod::sha256);
