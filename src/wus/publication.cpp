@@ -3,8 +3,8 @@
 #include <libxml/tree.h>
 
 #include "wus/names.hpp"
-#include "wus/plain.hpp"
 #include "wus/wsdl.hpp"
+#include "wus/xml_text.hpp"
 
 namespace schakel::wus {
 namespace {
@@ -70,7 +70,7 @@ std::optional<std::string> published_document(const Bundle& bundle, std::string_
   const auto document = xml::Document::parse(found->second, limits);
   if (!document) return std::nullopt;
   Publication(bundle, name, external_url).rewrite(document->root());
-  return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + handed_on(document->root());
+  return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n" + xml_text(document->root());
 }
 
 }  // namespace schakel::wus

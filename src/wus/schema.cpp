@@ -15,6 +15,7 @@
 #include "wus/binary_types.hpp"
 #include "wus/names.hpp"
 #include "wus/schema_documents.hpp"
+#include "wus/trimmed_copy.hpp"
 
 namespace schakel::wus {
 namespace {
@@ -154,12 +155,6 @@ std::string rule_text(int code) {
   return std::string(found->name) + ": " + std::string(found->text);
 }
 
-// Said of a value after the facet that it breaks was.
-bool only_repeats(int code) {
-  return code == XML_SCHEMAV_CVC_DATATYPE_VALID_1_2_1 || code == XML_SCHEMAV_CVC_DATATYPE_VALID_1_2_2 ||
-         code == XML_SCHEMAV_CVC_DATATYPE_VALID_1_2_3 || code == XML_SCHEMAV_CVC_ATTRIBUTE_3;
-}
-
 // "/{ns}local[2]/…" from the root that was validated; a position where there are more of the name.
 std::string path_below(xml::Element root, xml::Element element) {
   std::vector<std::string> steps;
@@ -182,22 +177,100 @@ std::string path_below(xml::Element root, xml::Element element) {
 
 struct Validation {
   xml::Element root;
-  std::vector<Schema::Finding> findings;
+  std::vector<Schema::Finding> findings{};
   const xmlNode* last = nullptr;
   bool broken = false;  // something is wrong, whether or not there is room for another finding
+  // Values of built-in types with white space around them that were found wrong.
+  std::set<const xmlNode*> padded{};
 };
 
+std::string_view view(const xmlChar* text) {
+  return text == nullptr ? std::string_view() : std::string_view(reinterpret_cast<const char*>(text));
+}
+
+std::string value_of(const xmlAttr* attribute) {
+  const auto uri = attribute->ns == nullptr ? std::string_view() : view(attribute->ns->href);
+  return xml::Element(attribute->parent).attribute(uri, view(attribute->name)).value_or("");
+}
+
+// How libxml2 names what it speaks of: "Element '{ns}e'", "Element '{ns}e', attribute 'a'".
+std::string quoted(const xmlNs* space, const xmlChar* name) {
+  std::string out = "'";
+  if (space != nullptr) out.append("{").append(view(space->href)).append("}");
+  return out.append(view(name)).append("'");
+}
+
+// The attribute that an error is about; null: it is about the element itself. libxml2 gives the element for both.
+const xmlAttr* attribute_of(const xmlError* error, const xmlNode* element) {
+  const auto message = view(reinterpret_cast<const xmlChar*>(error->message));
+  const auto start = "Element " + quoted(element->ns, element->name);
+  if (!message.starts_with(start + ", attribute ")) return nullptr;
+  for (const auto* attribute = element->properties; attribute != nullptr; attribute = attribute->next)
+    if (message.starts_with(start + ", attribute " + quoted(attribute->ns, attribute->name) + ":")) return attribute;
+  return nullptr;
+}
+
+bool has_padded_value(const xmlNode* element, const xmlAttr* attribute) {
+  const xml::Element subject(const_cast<xmlNode*>(element));
+  if (attribute == nullptr && subject.first_child()) return false;
+  const auto text = attribute == nullptr ? subject.text() : value_of(attribute);
+  return text != trim(text);
+}
+
+// One finding for each element or attribute: what follows about the same one (that a value which breaks a facet is none of its type) only
+// repeats.
 void on_validation_error(void* user, xmlErrorPtr error) {
   if (error->level < XML_ERR_ERROR) return;
   auto& out = *static_cast<Validation*>(user);
   out.broken = true;
   auto* node = static_cast<xmlNode*>(error->node);
-  if (node != nullptr && node->type == XML_ATTRIBUTE_NODE) node = node->parent;
-  const bool repeats = only_repeats(error->code) && node == out.last && node != nullptr;
-  out.last = node;
-  if (repeats || out.findings.size() >= Schema::findings_max) return;
-  const xml::Element element = node != nullptr && node->type == XML_ELEMENT_NODE ? xml::Element(node) : out.root;
-  out.findings.push_back({path_below(out.root, element), rule_text(error->code), element.line()});
+  if (node == nullptr || node->type != XML_ELEMENT_NODE) node = out.root.node();
+  const auto* attribute = attribute_of(error, node);
+  const auto* subject = attribute == nullptr ? node : reinterpret_cast<const xmlNode*>(attribute);
+  if (subject == out.last) return;
+  out.last = subject;
+  if (error->code == XML_SCHEMAV_CVC_DATATYPE_VALID_1_2_1 && has_padded_value(node, attribute)) out.padded.insert(subject);
+  if (out.findings.size() < Schema::findings_max)
+    out.findings.push_back({path_below(out.root, xml::Element(node)), rule_text(error->code), xml::Element(node).line()});
+}
+
+Validation validated(xmlSchema* schema, xml::Element element) {
+  Validation out{.root = element};
+  const std::unique_ptr<xmlSchemaValidCtxt, ValidationDeleter> context(xmlSchemaNewValidCtxt(schema));
+  int verdict = -1;
+  if (context) {
+    xmlSchemaSetValidStructuredErrors(context.get(), on_validation_error, &out);
+    const Texts none;
+    const OnlyTheseTexts nothing(none);
+    verdict = xmlSchemaValidateOneElement(context.get(), element.node());
+  }
+  if ((verdict != 0 || out.broken) && out.findings.empty())
+    out.findings.push_back({path_below(element, element), "the element cannot be validated", element.line()});
+  return out;
+}
+
+// Elements without elements in them, each with its position among all elements from `root` on in document order.
+template <class Visit>
+void for_each_leaf(xml::Element root, const Visit& visit) {
+  std::size_t position = 0;
+  auto at = root;
+  while (at) {
+    auto next = at.first_child();
+    if (!next) visit(at, position);
+    ++position;
+    while (!next && at != root) {
+      next = at.next_sibling();
+      if (!next) at = at.parent();
+    }
+    at = next;
+  }
+}
+
+bool is_base64_text(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+           std::string_view("+/= \t\r\n").find(c) != std::string_view::npos;
+  });
 }
 
 }  // namespace
@@ -225,15 +298,19 @@ Result<std::shared_ptr<const Schema>> Schema::compile(const Documents& documents
 }
 
 std::vector<Schema::Finding> Schema::validate(xml::Element element) const {
-  Validation validation{element, {}, nullptr, false};
-  const std::unique_ptr<xmlSchemaValidCtxt, ValidationDeleter> context(xmlSchemaNewValidCtxt(state_->schema.get()));
-  if (!context) return {{path_below(element, element), "no memory for the validation", element.line()}};
-  xmlSchemaSetValidStructuredErrors(context.get(), on_validation_error, &validation);
-  const Texts none;
-  const OnlyTheseTexts nothing(none);
-  const int verdict = xmlSchemaValidateOneElement(context.get(), element.node());
-  if ((verdict != 0 || validation.broken) && validation.findings.empty())
-    validation.findings.push_back({path_below(element, element), "the element is not valid", element.line()});
+  auto validation = validated(state_->schema.get(), element);
+  if (!validation.padded.empty()) {
+    // libxml2 2.9 compares values of xs:date, xs:int and other built-in types without collapsing their white space, as XML Schema Part 2
+    // 4.3.6 lays down. Types that keep white space never fail in this way.
+    const TrimmedCopy copy(element, validation.padded);
+    if (copy.root()) validation = validated(state_->schema.get(), copy.root());
+  }
+  if (!validation.findings.empty()) return std::move(validation.findings);
+  // And it passes over characters that are none of base64 (Part 2 3.2.16).
+  for_each_leaf(element, [&](xml::Element leaf, std::size_t) {
+    if (!state_->binary_types.holds_binary(leaf) || is_base64_text(leaf.text()) || validation.findings.size() >= findings_max) return;
+    validation.findings.push_back({path_below(element, leaf), rule_text(XML_SCHEMAV_CVC_DATATYPE_VALID_1_2_1), leaf.line()});
+  });
   return std::move(validation.findings);
 }
 
@@ -243,19 +320,9 @@ bool Schema::declares(const ExpandedName& name) const {
 
 std::vector<std::size_t> Schema::binary_elements(xml::Element root) const {
   std::vector<std::size_t> out;
-  std::size_t position = 0;
-  auto at = root;
-  while (at) {
-    const auto child = at.first_child();
-    if (!child && state_->binary_types.holds_binary(at)) out.push_back(position);
-    ++position;
-    auto next = child;
-    while (!next && at != root) {
-      next = at.next_sibling();
-      if (!next) at = at.parent();
-    }
-    at = next;
-  }
+  for_each_leaf(root, [&](xml::Element leaf, std::size_t position) {
+    if (state_->binary_types.holds_binary(leaf)) out.push_back(position);
+  });
   return out;
 }
 

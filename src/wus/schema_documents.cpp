@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "wus/names.hpp"
-#include "wus/plain.hpp"
+#include "wus/xml_text.hpp"
 
 namespace schakel::wus {
 namespace {
@@ -181,7 +181,7 @@ class Arrangement {
         xmlUnsetProp(import.element.node(), chars("schemaLocation"));
       }
     }
-    for (std::size_t i = 0; i < set_.documents.size(); ++i) set_.texts[address_of(i)] = handed_on(set_.documents[i].document.root());
+    for (std::size_t i = 0; i < set_.documents.size(); ++i) set_.texts[address_of(i)] = xml_text(set_.documents[i].document.root());
     set_.main = schema_start("urn:schakel:bundle");
     for (const auto& [name, documents] : imported_) {
       auto text = schema_start(name);

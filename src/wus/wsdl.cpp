@@ -6,9 +6,9 @@
 
 #include "wus/definitions.hpp"
 #include "wus/names.hpp"
-#include "wus/plain.hpp"
 #include "wus/policy.hpp"
 #include "wus/qualified_name.hpp"
+#include "wus/xml_text.hpp"
 
 namespace schakel::wus {
 namespace {
@@ -85,7 +85,7 @@ class Importer {
           }
           roots.push_back(file.document + "#" + std::to_string(roots.size() + 1));
           // Line feeds in front keep the numbers of its lines.
-          documents[roots.back()] = std::string(static_cast<std::size_t>(std::max(0L, child.line() - 1)), '\n') + handed_on(child);
+          documents[roots.back()] = std::string(static_cast<std::size_t>(std::max(0L, child.line() - 1)), '\n') + xml_text(child);
           refuse_encoded_types({file.document, child});
         }
       }

@@ -142,7 +142,6 @@ TEST(Wsdl, KnowsTheOtherRules) {
   only(with_edit(abstract_wsdl, "element=\"d:vraagInschrijving\"", "element=\"d:bestaatNiet\""), "error BP12 R2206");
   only(with_edit(abstract_wsdl, "element=\"d:vraagInschrijving\"", "element=\"geen:vraagInschrijving\""), "error BP12 R2206");
   only(with_edit(binding_wsdl, "type=\"tns:IInschrijvingService_v1\"", "type=\"tns:Onbekend\""), "error BP12 R2101");
-  only(with_edit(binding_wsdl, "<wsdl:operation name=\"meldWijziging\">", "<wsdl:operation name=\"meldWijziging2\">"), "error BP12 R2718");
   only(with_edit(binding_wsdl, "namespace=\"http://wus.aanbieder.example/wsdl/inschrijving-v1\"", "namespace=\"urn:ander\""),
        "error BP12 R2005");
   only(with_edit(binding_wsdl, "location=\"inschrijving-abstract-v1.wsdl\"", "location=\"inschrijving-v1.xsd\""), "error BP12 R2001");
@@ -155,6 +154,13 @@ TEST(Wsdl, KnowsTheOtherRules) {
   only(with_edit(abstract_wsdl, "inschrijving-v1/IInschrijvingService_v1/meldWijzigingRequest",
                  "inschrijving-v1/IInschrijvingService_v1/vraagInschrijvingRequest"),
        "error BP12 R2710");
+}
+
+// WUS-040: R2718: binding and portType have the same operations.
+TEST(Wsdl, MissesOperationsOnEitherSide) {
+  SCHAKEL_NEEDS_WUS_STANDARDS();
+  EXPECT_THAT(findings_of(with_edit(binding_wsdl, "<wsdl:operation name=\"meldWijziging\">", "<wsdl:operation name=\"meldWijziging2\">")),
+              ElementsAre("error BP12 R2718", "error BP12 R2718"));
 }
 
 // WUS-040: R2303: notification and solicit-response.
