@@ -2,33 +2,38 @@
 // (WUS-051).
 #pragma once
 
-#include <map>
 #include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
+#include "wus/bundle.hpp"
+#include "wus/fault.hpp"
 #include "xml/document.hpp"
 
 namespace schakel::wus {
 
 class Schema {
  public:
-  // `documents`: file name -> octets, all schemas of the bundle and those inside wsdl:types. Errors: "wus.schema" with file and line.
-  static Result<std::shared_ptr<const Schema>> compile(const std::map<std::string, std::string>& documents,
-                                                       const std::vector<std::string>& roots);
+  // `documents`: all schemas of the bundle and those inside wsdl:types, which are named after their WSDL ("a/service.wsdl#2"). What the
+  // roots import and include is found among them. Errors, with "file:line" as location: "wus.schema"; "wus.import" for a schemaLocation
+  // that names none of the documents.
+  static Result<std::shared_ptr<const Schema>> compile(const Documents& documents, const std::vector<std::string>& roots);
   ~Schema();
+  Schema(const Schema&) = delete;
+  Schema& operator=(const Schema&) = delete;
 
   struct Finding {
     std::string path;     // of the element: /{ns}local[…]… never a value (WUS 3.5)
     std::string message;  // the rule, never the value
     long line = 0;
   };
-  // Validates one element as a global element of the schema; the tree is not changed, defaults are not inserted (WUS-201). Safe from every
-  // thread.
+  // Validates one element as a global element of the schema: at most `findings_max` of them, in document order. The tree is not changed,
+  // defaults are not inserted, xsi:schemaLocation is not read (WUS-201). Safe from every thread.
   std::vector<Finding> validate(xml::Element) const;
+  static constexpr std::size_t findings_max = 20;
+  // Is there a global element of this name?
+  bool declares(const ExpandedName&) const;
   // Positions, in document order, of the elements of type xs:base64Binary (or derived from it) without children below and including the
   // root: for MessageToMake::binary_elements.
   std::vector<std::size_t> binary_elements(xml::Element root) const;

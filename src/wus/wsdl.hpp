@@ -1,26 +1,17 @@
 // WSDL 1.1 import (wus.md 1.3): a bundle of uploaded documents to a service's operations, with every finding at once.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/result.hpp"
+#include "wus/bundle.hpp"
 #include "wus/schema.hpp"
 #include "wus/service.hpp"
 
 namespace schakel::wus {
-
-// File name -> octets. Imports resolve inside the bundle only (WUS-051).
-struct Bundle {
-  std::string main;  // the WSDL with the binding
-  std::map<std::string, std::string> documents;
-};
-inline constexpr std::size_t bundle_documents_max = 100;
-inline constexpr std::size_t bundle_bytes_max = 10u * 1024 * 1024;
 
 enum class Severity { error, warning, information };
 struct Finding {
