@@ -5,6 +5,7 @@
 #include "api/routing_json.hpp"
 #include "base/json_library.hpp"
 #include "exchange/commit.hpp"
+#include "wus/service_store.hpp"
 
 namespace schakel::server {
 namespace {
@@ -145,11 +146,7 @@ Result<std::shared_ptr<const wus::Services>> services(sql::Transaction& transact
   for (const auto& row : rows) {
     if (!configuration.tenant(row.tenant)) continue;
     const auto before = former ? former->services->find(row.tenant, row.id) : nullptr;
-    if (before && before->version == row.version) {
-      loaded.push_back(before);
-      continue;
-    }
-    auto service = wus::load_contract(row);
+    auto service = wus::make_service(row, before.get());
     if (service)
       loaded.push_back(std::move(*service));
     else

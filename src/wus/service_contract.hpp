@@ -19,8 +19,6 @@
 
 namespace schakel::wus {
 
-inline constexpr std::string_view contract_kind = "wsdl";  // adapter.md 2.1.3
-
 enum class Role { provider, consumer };
 std::string_view to_string(Role);
 
