@@ -65,8 +65,9 @@ bool fits_content_type(const Request& request, Body wanted) {
       return given && is_media_type(*given, {"application/json"});
     case Body::merge_patch:
       return given && is_media_type(*given, {"application/merge-patch+json", "application/json"});
-    case Body::xml:
-      return given && (to_lower(*given).starts_with("application/xml") || to_lower(*given).starts_with("text/xml"));
+    case Body::contract:
+      return given && std::ranges::any_of(std::initializer_list<std::string_view>{"application/xml", "text/xml", "multipart/form-data"},
+                                          [&](std::string_view type) { return to_lower(*given).starts_with(type); });
     case Body::stream:
       return true;  // its operation judges
   }
@@ -146,7 +147,8 @@ struct Api::State : std::enable_shared_from_this<Api::State> {
 
 Awaitable<Answer<>> Api::State::read_body(const Route& route, Visit& visit, Faults& faults) {
   if (route.body == Body::none || route.body == Body::stream) co_return Answer<>{};
-  const bool is_xml = route.body == Body::xml;
+  const bool is_xml = route.body == Body::contract;
+  if (is_xml && to_lower(visit.request.headers.find("Content-Type").value_or("")).starts_with("multipart/")) co_return Answer<>{};
   const std::size_t bytes_max = is_xml ? settings.document_bytes_max : settings.json_bytes_max;
   if (visit.request.content_length.value_or(0) > bytes_max) co_return too_large(bytes_max);
   auto body = co_await http::read_all(*visit.request.body, bytes_max);

@@ -1,6 +1,7 @@
-// Contracts of kind cpa and the partners in them (cpa.md 2.7, 3.5; adapter.md 1.4).
+// Contracts and the partners in them (cpa.md 2.7, 3.5; adapter.md 1.4). What is particular to kind wsdl: service_contracts.hpp.
 #include "api/contract_view.hpp"
 #include "api/resources.hpp"
+#include "api/service_contracts.hpp"
 #include "cpa/store.hpp"
 #include "exchange/commit.hpp"
 #include "exchange/store.hpp"
@@ -12,7 +13,9 @@ using exchange::Contract;
 using exchange::ContractState;
 using http::Response;
 
-constexpr std::string_view kind = "cpa";
+bool is_service(const Contract& contract) {
+  return contract.kind == wus::contract_kind;
+}
 
 Answer<Contract> found(sql::Transaction& tx, const Visit& visit) {
   SCHAKEL_TRY(auto contract, exchange::find_contract(tx, visit.tenant(), visit.path[0]));
@@ -21,14 +24,23 @@ Answer<Contract> found(sql::Transaction& tx, const Visit& visit) {
 }
 
 Json for_audit(const Contract& contract) {
-  return {{"cpaId", contract.name},
+  return {{is_service(contract) ? "name" : "cpaId", contract.name},
           {"digest", contract.digest},
           {"state", to_string(contract.state)},
           {"settings", Json::parse(contract.settings.empty() ? "{}" : contract.settings, nullptr, false)}};
 }
 
-Result<std::vector<Contract>> contracts_of(sql::Transaction& tx, std::string_view tenant) {
-  SCHAKEL_TRY(auto all, exchange::all_contracts(tx, kind));
+OrderedJson to_json(const Contract& contract) {
+  return is_service(contract) ? service_json(contract) : contract_json(contract);
+}
+
+Result<std::vector<Contract>> contracts_of(sql::Transaction& tx, std::string_view tenant, std::string_view kind) {
+  std::vector<Contract> all;
+  for (const auto known : {std::string_view("cpa"), wus::contract_kind}) {
+    if (!kind.empty() && kind != known) continue;
+    SCHAKEL_TRY(auto some, exchange::all_contracts(tx, known));
+    std::ranges::move(some, std::back_inserter(all));
+  }
   std::erase_if(all, [&](const Contract& contract) { return contract.tenant != tenant; });
   return all;
 }
@@ -42,12 +54,11 @@ InTransaction list(const Visit& visit, Faults& faults) {
   const std::string state = query.choice("state", {"draft", "validated", "active", "suspended", "expired", "retired"});
   return [&visit, page, wanted_kind, cpa_id, state](sql::Transaction& tx) -> Answer<Response> {
     std::vector<OrderedJson> all;
-    if (wanted_kind.empty() || wanted_kind == kind) {
-      SCHAKEL_TRY(const auto contracts, contracts_of(tx, visit.tenant()));
-      for (const auto& contract : contracts) {
-        const bool fits = (cpa_id.empty() || contract.name == cpa_id) && (state.empty() || to_string(contract.state) == state);
-        if (fits) all.push_back(contract_json(contract));
-      }
+    SCHAKEL_TRY(const auto contracts, contracts_of(tx, visit.tenant(), wanted_kind));
+    for (const auto& contract : contracts) {
+      const bool fits =
+          (cpa_id.empty() || (contract.name == cpa_id && !is_service(contract))) && (state.empty() || to_string(contract.state) == state);
+      if (fits) all.push_back(to_json(contract));
     }
     return paged(visit, page, all);
   };
@@ -57,7 +68,7 @@ InTransaction show(const Visit& visit, Faults&) {
   return [&visit](sql::Transaction& tx) -> Answer<Response> {
     SCHAKEL_TRY(const auto contract, found(tx, visit));
     SCHAKEL_TRY(const auto former_versions, exchange::contract_history_count(tx, visit.tenant(), contract.id));
-    OrderedJson body = contract_json(contract);
+    OrderedJson body = to_json(contract);
     body["formerVersions"] = former_versions;
     return versioned_response(200, body, contract.version);
   };
@@ -71,7 +82,7 @@ std::string file_name_of(const Contract& contract) {
     if (!fine) c = '_';
   }
   if (name.starts_with('.')) name.front() = '_';
-  return name + ".xml";
+  return name + (is_service(contract) ? ".bundle" : ".xml");
 }
 
 // The octets as they were loaded (CPA-005).
@@ -79,7 +90,7 @@ InTransaction show_document(const Visit& visit, Faults&) {
   return [&visit](sql::Transaction& tx) -> Answer<Response> {
     SCHAKEL_TRY(auto contract, found(tx, visit));
     Response response;
-    response.headers.set("Content-Type", "application/xml");
+    response.headers.set("Content-Type", is_service(contract) ? "application/octet-stream" : "application/xml");
     response.headers.set("Content-Disposition", "attachment; filename=\"" + file_name_of(contract) + "\"");
     response.headers.set("Repr-Digest", "sha-256=:" + to_base64(sha256(contract.document)) + ":");
     response.headers.set("ETag", etag(contract.version));
@@ -142,13 +153,13 @@ Refusal with_findings(const Error& error, const cpa::Validation& validation) {
   return refusal;
 }
 
-InTransaction validate_only(const Office& office, const Visit& visit, Faults&) {
+InTransaction validate_agreement(const Office& office, const Visit& visit, Faults&) {
   // Parsing and checking a document needs no database and may take long: it is done outside the unit.
   const auto judged = judge_document(office, visit.tenant(), visit.body, {}, false);
   return [body = validation_json(judged.validation)](sql::Transaction&) -> Answer<Response> { return json_response(200, body); };
 }
 
-InTransaction import(const Office& office, const Visit& visit, Faults& faults) {
+InTransaction import_agreement(const Office& office, const Visit& visit, Faults& faults) {
   Query query(visit.request, faults);
   const bool overwrite = query.boolean("overwrite").value_or(false);
   auto judged = std::make_shared<cpa::JudgedDocument>(judge_document(office, visit.tenant(), visit.body, {}, false));
@@ -168,6 +179,33 @@ InTransaction import(const Office& office, const Visit& visit, Faults& faults) {
   };
 }
 
+// An agreement comes as XML, the description of a service as a form.
+http::Awaitable<Answer<Response>> import(const Office& office, Visit& visit, Faults faults) {
+  if (!is_service_upload(visit.request)) {
+    auto unit = import_agreement(office, visit, faults);
+    if (auto verdict = judge(std::move(faults)); !verdict) co_return verdict.error();
+    co_return co_await in_unit(office.dependencies.database, Access::write, std::move(unit));
+  }
+  Query query(visit.request, faults);
+  const bool overwrite = query.boolean("overwrite").value_or(false);
+  if (auto verdict = judge(std::move(faults)); !verdict) co_return verdict.error();
+  const auto upload = co_await read_service_upload(office, visit);
+  if (!upload) co_return upload.error();
+  const auto judged = judge_upload(office, visit.tenant(), *upload);
+  co_return co_await in_unit(office.dependencies.database, Access::write,
+                             [&](sql::Transaction& tx) { return store_upload(tx, office, visit, *upload, judged, overwrite); });
+}
+
+http::Awaitable<Answer<Response>> validate_only(const Office& office, Visit& visit, Faults faults) {
+  if (!is_service_upload(visit.request)) {
+    auto unit = validate_agreement(office, visit, faults);
+    co_return co_await in_unit(office.dependencies.database, Access::read, std::move(unit));
+  }
+  const auto upload = co_await read_service_upload(office, visit);
+  if (!upload) co_return upload.error();
+  co_return json_response(200, validation_json(judge_upload(office, visit.tenant(), *upload)));
+}
+
 // --- life cycle (ADP-304, ADP-307) -------------------------------------------------------------------------------------------------
 
 // What a change of state does in the contract's room.
@@ -178,7 +216,7 @@ Answer<Response> apply(sql::Transaction& tx, const Office& office, const Visit& 
   SCHAKEL_CHECK(check_if_match(visit.request, present.version));
   SCHAKEL_TRY(const auto after, change(tx, present));
   SCHAKEL_CHECK(audit(tx, office, visit, "contract." + std::string(action), present.id, for_audit(present), for_audit(after)));
-  return versioned_response(200, contract_json(after), after.version);
+  return versioned_response(200, to_json(after), after.version);
 }
 
 // Signed and encrypted profiles need means that this node may not have.
@@ -217,6 +255,15 @@ http::Awaitable<Answer<Response>> activate(const Office& office, Visit& visit, F
     return no_content();
   });
   if (!read) co_return std::move(read.error());
+  if (is_service(*contract)) {
+    if (valid_from)
+      co_return Refusal("state.conflict", "Een contract van soort wsdl wordt nu actief, of krijgt validFrom in zijn instellingen.");
+    co_return co_await in_unit(office.dependencies.database, Access::write, [&](sql::Transaction& tx) -> Answer<Response> {
+      return apply(tx, office, visit, "activate", [&](sql::Transaction& unit, const Contract& present) {
+        return wus::activate_service(unit, visit.tenant(), present.id, present.version, office.now());
+      });
+    });
+  }
   const auto settings = cpa::parse_settings(contract->settings);
   if (!settings) co_return Refusal(settings.error());
   const auto judged = judge_document(office, visit.tenant(), contract->document, *settings, true, valid_from);
@@ -236,12 +283,12 @@ http::Awaitable<Answer<Response>> activate(const Office& office, Visit& visit, F
 
 using Transition = Result<Contract> (*)(sql::Transaction&, std::string_view, std::string_view, std::int64_t, Instant);
 
-Plan transition(const Office& office, std::string_view action, Transition step) {
-  return [&office, action, step](const Visit& visit, Faults& faults) -> InTransaction {
+Plan transition(const Office& office, std::string_view action, Transition of_agreement, Transition of_service) {
+  return [&office, action, of_agreement, of_service](const Visit& visit, Faults& faults) -> InTransaction {
     Members(visit.json, "", faults).end();
-    return [&office, &visit, action, step](sql::Transaction& tx) {
+    return [&office, &visit, action, of_agreement, of_service](sql::Transaction& tx) {
       return apply(tx, office, visit, action, [&](sql::Transaction& unit, const Contract& present) {
-        return step(unit, visit.tenant(), present.id, present.version, office.now());
+        return (is_service(present) ? of_service : of_agreement)(unit, visit.tenant(), present.id, present.version, office.now());
       });
     };
   };
@@ -255,6 +302,12 @@ InTransaction change(const Office& office, const Visit& visit, Faults& faults) {
   const Json patch = settings == nullptr ? Json() : *settings;
   return [&office, &visit, patch](sql::Transaction& tx) -> Answer<Response> {
     SCHAKEL_TRY(const auto contract, found(tx, visit));
+    if (is_service(contract)) {
+      SCHAKEL_TRY(const auto judged, judge_change(office, contract, patch));
+      return apply(tx, office, visit, "update", [&](sql::Transaction& unit, const Contract& present) {
+        return wus::change_terms(unit, visit.tenant(), present.id, judged, present.version, office.now());
+      });
+    }
     Json merged = Json::parse(contract.settings.empty() ? "{}" : contract.settings, nullptr, false);
     merged.merge_patch(patch);
     const auto parsed = cpa::parse_settings(merged.dump());
@@ -273,7 +326,10 @@ InTransaction remove(const Office& office, const Visit& visit, Faults&) {
   return [&office, &visit](sql::Transaction& tx) -> Answer<Response> {
     SCHAKEL_TRY(const auto contract, found(tx, visit));
     SCHAKEL_CHECK(check_if_match(visit.request, contract.version));
-    SCHAKEL_CHECK(cpa::remove(tx, visit.tenant(), contract.id, contract.version, office.now()));
+    if (is_service(contract))
+      SCHAKEL_CHECK(wus::remove_service(tx, visit.tenant(), contract.id, contract.version, office.now()));
+    else
+      SCHAKEL_CHECK(cpa::remove(tx, visit.tenant(), contract.id, contract.version, office.now()));
     SCHAKEL_CHECK(audit(tx, office, visit, "contract.delete", contract.id, for_audit(contract), nullptr));
     return no_content();
   };
@@ -398,8 +454,11 @@ void add_contract_routes(std::vector<Route>& routes, const Office& office) {
   const std::vector<std::string_view> pages = {"page", "perPage"};
   routes.push_back(
       {"GET", "/contracts", "contract.read", true, Body::none, {"kind", "cpaId", "state", "page", "perPage"}, Access::read, Plan(list)});
-  routes.push_back({"POST", "/contracts", "contract.create", false, Body::xml, {"overwrite"}, Access::write, plan(import)});
-  routes.push_back({"POST", "/contracts/_validate", "contract.read", false, Body::xml, {}, Access::read, plan(validate_only)});
+  const auto streaming = [&office](auto function) {
+    return Streaming([&office, function](Visit& visit, Faults faults) { return function(office, visit, std::move(faults)); });
+  };
+  routes.push_back({"POST", "/contracts", "contract.create", false, Body::contract, {"overwrite"}, Access::write, streaming(import)});
+  routes.push_back({"POST", "/contracts/_validate", "contract.read", false, Body::contract, {}, Access::read, streaming(validate_only)});
   routes.push_back({"GET",
                     "/contracts/_match",
                     "contract.read",
@@ -427,7 +486,7 @@ void add_contract_routes(std::vector<Route>& routes, const Office& office) {
                     Body::optional_json,
                     {},
                     Access::write,
-                    transition(office, "suspend", &cpa::suspend)});
+                    transition(office, "suspend", &cpa::suspend, &wus::suspend_service)});
   routes.push_back({"POST",
                     "/contracts/{id}/_retire",
                     "contract.update",
@@ -435,7 +494,7 @@ void add_contract_routes(std::vector<Route>& routes, const Office& office) {
                     Body::optional_json,
                     {},
                     Access::write,
-                    transition(office, "retire", &cpa::retire)});
+                    transition(office, "retire", &cpa::retire, &wus::retire_service)});
   routes.push_back({"GET", "/partners", "contract.read", false, Body::none, pages, Access::read, plan(list_partners)});
   routes.push_back({"GET", "/partners/{oin}", "contract.read", false, Body::none, {}, Access::read, plan(show_partner)});
   routes.push_back({"POST",

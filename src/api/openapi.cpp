@@ -112,10 +112,11 @@ const Operation operations[] = {
      Request::optional_json, "Empty", 201, Success::object, "Webhook", no_query, bad_body, true},
     {"get", "/contracts", "zoekContracten", "Contracten", "Contracten lezen", Request::none, "", 200, Success::page, "Contract",
      contract_search, bad_page},
-    {"post", "/contracts", "importeerContract", "Contracten", "Een CPA importeren", Request::xml, "", 201, Success::object, "Contract",
-     overwrite, creation, true},
-    {"post", "/contracts/_validate", "controleerContract", "Contracten", "Een CPA controleren zonder die op te slaan", Request::xml, "",
-     200, Success::object, "Validation", no_query, bad_body},
+    {"post", "/contracts", "importeerContract", "Contracten", "Een CPA of de beschrijving van een dienst (WSDL) importeren", Request::xml,
+     "", 201, Success::object, "Contract", overwrite, creation, true},
+    {"post", "/contracts/_validate", "controleerContract", "Contracten",
+     "Een CPA of de beschrijving van een dienst controleren zonder die op te slaan", Request::xml, "", 200, Success::object, "Validation",
+     no_query, bad_body},
     {"get", "/contracts/_match", "zoekPassendContract", "Contracten", "Uitleggen welk contract een bericht zou gebruiken", Request::none,
      "", 200, Success::object, "Match", match_query, bad},
     {"get", "/contracts/{id}", "leesContract", "Contracten", "Een contract lezen", Request::none, "", 200, Success::object, "Contract",
@@ -314,6 +315,7 @@ std::optional<OrderedJson> request_of(const Operation& operation) {
     case Request::xml:
       content["application/xml"] = {{"schema", {{"type", "string"}, {"description", "De CPA, hooguit 2 MiB."}}}};
       content["text/xml"] = {{"schema", {{"type", "string"}}}};
+      content["multipart/form-data"] = {{"schema", schema_of("ServiceForm")}};
       break;
     case Request::payload_xml:
       for (const Text type : {"application/xml", "text/xml"})

@@ -39,7 +39,8 @@ using Plan = std::function<InTransaction(const Visit&, Faults&)>;
 using Streaming = std::function<http::Awaitable<Answer<http::Response>>(Visit&, Faults)>;
 
 enum class Access { read, write };
-enum class Body { none, json, merge_patch, optional_json, xml, stream };
+// contract: an agreement as XML, read whole; or a form, which its operation reads.
+enum class Body { none, json, merge_patch, optional_json, contract, stream };
 
 struct Route {
   std::string_view method;
