@@ -13,6 +13,8 @@ namespace {
 
 using xml::Element;
 
+constexpr std::size_t parts_max = 64;  // of a package, as receivers take them (WUS-027); what is more stays inline
+
 constexpr std::array<bool, 256> plain_characters = [] {
   std::array<bool, 256> plain{};
   for (std::size_t c = 0x20; c < 0x7F; ++c) plain[c] = true;
@@ -102,11 +104,14 @@ BodyText::BodyText(const MessageToMake& make, bool optimise, std::size_t mtom_th
   const std::span<const std::size_t> positions =
       optimise ? std::span<const std::size_t>(make.binary_elements) : std::span<const std::size_t>();
   if (positions.empty() && text_.size() <= uncut_bytes_max) return;
+  std::size_t parts = 1;  // the root
   for (const PlainText& found : plain_texts(text_, positions, uncut_bytes_max + 1)) {
     Cut cut{.at = found, .is_part = false, .octets = {}, .canonical = {}};
-    if (std::ranges::binary_search(positions, found.element))
+    if (parts < parts_max && std::ranges::binary_search(positions, found.element))
       cut.is_part = is_base64_part(cut, text_.substr(found.begin, found.end - found.begin), mtom_threshold);
-    if (!cut.is_part) {
+    if (cut.is_part) {
+      ++parts;
+    } else {
       if (found.end - found.begin <= uncut_bytes_max) continue;
       cut.octets = {};
       cut.canonical = {};

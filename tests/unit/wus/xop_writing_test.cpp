@@ -165,6 +165,20 @@ TEST(XopWriting, SeveralPartsKeepTheirPlaces) {  // WUS-182
   EXPECT_TRUE(digests_hold(parts.expanded()));
 }
 
+TEST(XopWriting, MorePartsThanReceiversTakeStayInline) {  // WUS-027
+  std::string body = "<v xmlns=\"urn:v\">";
+  auto make = request();
+  for (std::size_t i = 1; i <= 70; ++i) {
+    body += "<a>" + to_base64(some_octets(1024 + i)) + "</a>";
+    make.binary_elements.push_back(i);
+  }
+  make.body = body + "</v>";
+  make.mtom = true;
+  const Parts parts(sealed(optimising(Profile::be_s), make));
+  EXPECT_EQ(parts.pieces.size(), 64U);
+  EXPECT_TRUE(digests_hold(parts.expanded()));
+}
+
 TEST(XopWriting, WhatIsNotPlainBase64StaysInline) {  // WUS-184
   const auto base64 = to_base64(some_octets(3000));
   for (const auto& text :
