@@ -13,7 +13,7 @@ namespace {
 
 using xml::Element;
 
-constexpr std::size_t uncut_text_bytes_max = std::size_t{64} * 1024;
+constexpr std::size_t parts_max = 64;  // of a package, as receivers take them (WUS-027); what is more stays inline
 
 constexpr std::array<bool, 256> plain_characters = [] {
   std::array<bool, 256> plain{};
@@ -100,16 +100,19 @@ std::vector<PlainText> plain_texts(std::string_view xml, std::span<const std::si
   return out;
 }
 
-BodyText::BodyText(const MessageToMake& make, bool optimise, std::size_t mtom_threshold) : text_(make.body) {
+BodyText::BodyText(const MessageToMake& make, bool optimise, std::size_t mtom_threshold, std::size_t uncut_bytes_max) : text_(make.body) {
   const std::span<const std::size_t> positions =
       optimise ? std::span<const std::size_t>(make.binary_elements) : std::span<const std::size_t>();
-  if (positions.empty() && text_.size() < uncut_text_bytes_max) return;
-  for (const PlainText& found : plain_texts(text_, positions, uncut_text_bytes_max)) {
+  if (positions.empty() && text_.size() <= uncut_bytes_max) return;
+  std::size_t parts = 1;  // the root
+  for (const PlainText& found : plain_texts(text_, positions, uncut_bytes_max + 1)) {
     Cut cut{.at = found, .is_part = false, .octets = {}, .canonical = {}};
-    if (std::ranges::binary_search(positions, found.element))
+    if (parts < parts_max && std::ranges::binary_search(positions, found.element))
       cut.is_part = is_base64_part(cut, text_.substr(found.begin, found.end - found.begin), mtom_threshold);
-    if (!cut.is_part) {
-      if (found.end - found.begin < uncut_text_bytes_max) continue;
+    if (cut.is_part) {
+      ++parts;
+    } else {
+      if (found.end - found.begin <= uncut_bytes_max) continue;
       cut.octets = {};
       cut.canonical = {};
     }

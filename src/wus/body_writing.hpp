@@ -36,8 +36,10 @@ class BodyText {
     std::string content_type{};
   };
 
+  static constexpr std::size_t uncut_text_bytes_max = std::size_t{64} * 1024;
+
   // `optimise`: elements at MessageToMake::binary_elements with enough octets become parts (WUS-184).
-  BodyText(const MessageToMake&, bool optimise, std::size_t mtom_threshold);
+  BodyText(const MessageToMake&, bool optimise, std::size_t mtom_threshold, std::size_t uncut_bytes_max = uncut_text_bytes_max);
 
   std::string_view text() const { return text_; }
   const std::vector<Cut>& cuts() const { return cuts_; }

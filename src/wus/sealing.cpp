@@ -37,7 +37,8 @@ class Entity {
   // Plain or signed: the content as it is, but for the cuts that become parts.
   MadeMessage with(const BodyText& content) {
     std::size_t size = content.text().size();
-    for (const auto& cut : content.cuts()) size += cut.octets.size();
+    for (const auto& cut : content.cuts())
+      if (cut.is_part) size = size + cut.octets.size() + cut.content_type.size() - (cut.at.end - cut.at.begin);
     open(size, content.cuts().size());
     std::vector<std::pair<XopPart, BytesView>> parts;
     std::size_t at = 0;

@@ -115,13 +115,15 @@ TEST_F(ByXmlsec1, OurSignaturesVerify) {  // WUS-104, WUS-106, WUS-107, WUS-171;
 }
 
 TEST_F(ByXmlsec1, OurEncryptedMessagesDecryptAndVerify) {  // WUS-140, WUS-141, WUS-144, WUS-172, WUS-173; acceptance 4
+  auto se = settings_of(Profile::be_se);
+  se.oaep_digest.reset();
+  EXPECT_FALSE(xmlsec1.decrypted(sealed(se).entity, consumer()->key())) << "this test can fail";
   each_setting(Profile::be_se, [&](Settings settings) {
-    settings.oaep_digest.reset();  // xmlsec1 1.2 knows OAEP with SHA-1 only
+    settings.oaep_digest.reset();  // xmlsec1 1.2 knows OAEP with SHA-1 only; the JDK reads the other below
     const auto plain = xmlsec1.decrypted(sealed(settings).entity, provider()->key());
     ASSERT_TRUE(plain) << xmlsec1.said();
     EXPECT_NE(plain->find(question()), std::string::npos);
     EXPECT_TRUE(xmlsec1.verifies(*plain, consumer()->certificate())) << xmlsec1.said();
-    EXPECT_FALSE(xmlsec1.decrypted(sealed(settings).entity, consumer()->key()));
   });
 }
 
@@ -194,6 +196,7 @@ TEST_F(ByTheJdk, OurMessagesDecryptAndVerify) {  // WUS-104, WUS-171, WUS-172, W
     }
     Settings settings = settings_of(Profile::be_se);
     settings.inclusive_prefixes = prefixes;
+    if (prefixes) settings.encryption_algorithm = ContentCipher::aes128_gcm;
     EXPECT_EQ(judged(sealed(settings).entity, consumer()->certificate(), provider()->key()), "valid 7");
   }
   auto changed = sealed(settings_of(Profile::be_s)).entity;

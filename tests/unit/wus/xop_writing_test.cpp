@@ -1,7 +1,6 @@
 #include "wus/xop_writing.hpp"
 
 #include "unit/wus/parties.hpp"
-#include "wus/body_writing.hpp"
 #include "xml/document.hpp"
 #include "xmlsecurity/signature.hpp"
 
@@ -166,6 +165,20 @@ TEST(XopWriting, SeveralPartsKeepTheirPlaces) {  // WUS-182
   EXPECT_TRUE(digests_hold(parts.expanded()));
 }
 
+TEST(XopWriting, MorePartsThanReceiversTakeStayInline) {  // WUS-027
+  std::string body = "<v xmlns=\"urn:v\">";
+  auto make = request();
+  for (std::size_t i = 1; i <= 70; ++i) {
+    body += "<a>" + to_base64(some_octets(1024 + i)) + "</a>";
+    make.binary_elements.push_back(i);
+  }
+  make.body = body + "</v>";
+  make.mtom = true;
+  const Parts parts(sealed(optimising(Profile::be_s), make));
+  EXPECT_EQ(parts.pieces.size(), 64U);
+  EXPECT_TRUE(digests_hold(parts.expanded()));
+}
+
 TEST(XopWriting, WhatIsNotPlainBase64StaysInline) {  // WUS-184
   const auto base64 = to_base64(some_octets(3000));
   for (const auto& text :
@@ -206,26 +219,6 @@ TEST(XopWriting, OfAnEncryptedMessageOnlyTheCipherValueLeaves) {  // WUS-184
                                   "</xenc:EncryptedData></soapenv:Body>"),
             std::string::npos);
   EXPECT_EQ(Parts(sealed(settings, attaching(""))).pieces.size(), 1U) << "below the threshold";
-}
-
-TEST(PlainTexts, AreFoundByPositionAndByLength) {  // WUS-184
-  const std::string text =
-      "<a x='>'><!-- <z> --><b>one</b><c/><d y=\"/>\"/><e>two<f>three</f></e><![CDATA[<g>]]><h>f&amp;r</h><i></i><j>five</j ><?p <k>?></a>";
-  const auto found = [&](std::vector<std::size_t> positions, std::size_t bytes_min) {
-    std::vector<std::string> out;
-    for (const auto& plain : plain_texts(text, positions, bytes_min))
-      out.push_back(std::to_string(plain.element) + text.substr(plain.begin, plain.end - plain.begin));
-    return out;
-  };
-  using Found = std::vector<std::string>;
-  EXPECT_EQ(found({}, 1), (Found{"1one", "5three", "8five"}));
-  EXPECT_EQ(found({}, 4), (Found{"5three", "8five"}));
-  EXPECT_EQ(found({1, 4, 6, 7}, 100), (Found{"1one"}));
-}
-
-TEST(PlainTexts, BrokenTextEndsTheSearch) {
-  for (const std::string text : {"<", "<a", "<a b='", "<a>", "<a>x", "<!--", "<![CDATA[", "<?", "</", "<a><", "<a>x<", "<a>x</", "", ">"})
-    EXPECT_LE(plain_texts(text, {}, 1).size(), 1U) << text;
 }
 
 }  // namespace
