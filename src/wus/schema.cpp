@@ -28,15 +28,19 @@ void use_no_catalogues() {
   static_cast<void>(done);
 }
 
-// While it lives, everything that libxml2 loads on this thread comes from these texts, and nothing can be loaded that is not among them.
-// Other threads are not touched: the function that opens a resource is one of libxml2's variables per thread.
+// While it lives, everything that libxml2 loads on this thread comes from these texts, nothing can be loaded that is not among them, and
+// what libxml2 tells nobody in particular (faults of regular expressions, which it prints) is not told. Other threads are not touched: what
+// opens a resource, and who is told, are variables per thread in libxml2.
 class OnlyTheseTexts {
  public:
-  explicit OnlyTheseTexts(const Texts& texts) : former_(xmlParserInputBufferCreateFilenameValue) {
+  explicit OnlyTheseTexts(const Texts& texts)
+      : former_(xmlParserInputBufferCreateFilenameValue), listener_(xmlStructuredError), listener_context_(xmlStructuredErrorContext) {
     current = &texts;
     xmlParserInputBufferCreateFilenameValue = open;
+    xmlSetStructuredErrorFunc(nullptr, ignore);
   }
   ~OnlyTheseTexts() {
+    xmlSetStructuredErrorFunc(listener_context_, listener_);
     xmlParserInputBufferCreateFilenameValue = former_;
     current = nullptr;
   }
@@ -49,8 +53,12 @@ class OnlyTheseTexts {
     if (found == current->end()) return nullptr;
     return xmlParserInputBufferCreateMem(found->second.data(), static_cast<int>(found->second.size()), encoding);
   }
+  static void ignore(void*, xmlErrorPtr) {}
+
   static thread_local const Texts* current;
   xmlParserInputBufferCreateFilenameFunc former_;
+  xmlStructuredErrorFunc listener_;
+  void* listener_context_;
 };
 thread_local const Texts* OnlyTheseTexts::current = nullptr;
 

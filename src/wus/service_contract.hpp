@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "exchange/message.hpp"
@@ -18,6 +19,9 @@
 #include "wus/wsdl.hpp"
 
 namespace schakel::wus {
+
+// exchange::Contract::kind (README section 5).
+inline constexpr std::string_view contract_kind = "wsdl";
 
 enum class Role { provider, consumer };
 std::string_view to_string(Role);
@@ -30,6 +34,7 @@ struct Grant {
 
 struct ServiceContract {
   std::string id, tenant, name;
+  std::string digest;  // of the packed bundle
   exchange::ContractState state = exchange::ContractState::draft;
   std::int64_t version = 1;
   Role role = Role::provider;
@@ -38,6 +43,7 @@ struct ServiceContract {
   std::vector<Operation> operations;
   std::shared_ptr<const Schema> schema;  // may be null
   Bundle bundle;                         // as uploaded
+  std::string described_address;         // soap:address of the WSDL; empty: none
 
   // provider
   std::string path;                    // on the external listener: "/wus/inschrijving-v1"
@@ -74,8 +80,11 @@ class Services {
   const std::vector<std::shared_ptr<const ServiceContract>>& all() const { return all_; }
 
  private:
+  using Key = std::pair<std::string, std::string>;  // tenant and what is looked for
+
   std::vector<std::shared_ptr<const ServiceContract>> all_;
-  std::map<std::string, std::vector<std::size_t>, std::less<>> by_path_;
+  std::map<Key, std::shared_ptr<const ServiceContract>> by_id_, by_name_;
+  std::multimap<std::string, std::shared_ptr<const ServiceContract>, std::less<>> by_path_;  // active providers
 };
 
 }  // namespace schakel::wus

@@ -345,6 +345,11 @@ TEST(Schema, FollowsDerivationsToBinary) {
 // WUS-051
 TEST(Schema, SaysWhatCannotBeCompiled) {
   EXPECT_EQ(error_of({{"a.xsd", xsd(in("urn:a"), "\n<x:element name=\"e\" type=\"t:Onbekend\"/>")}}), "wus.schema a.xsd:2");
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(error_of({{"a.xsd", xsd(in("urn:a"), R"(<x:simpleType name="T"><x:restriction base="x:string"><x:pattern value="{1"/>)"
+                                                 R"(</x:restriction></x:simpleType>)")}}),
+            "wus.schema a.xsd:1");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "") << "libxml2 prints nothing";
   EXPECT_EQ(error_of({{"a.xsd", xsd(in("urn:a"), "\n<x:include schemaLocation=\"b.xsd\"/>")}}), "wus.import a.xsd:2");
   EXPECT_EQ(error_of({{"a.xsd", xsd(in("urn:a"), "<x:include/>")}}), "wus.import a.xsd:1");
   EXPECT_EQ(error_of({{"a.xsd", xsd(in("urn:a"), "<x:import namespace=\"urn:b\" schemaLocation=\"file:///etc/passwd\"/>")}}),

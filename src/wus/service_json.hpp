@@ -1,0 +1,49 @@
+// What a contract of kind "wsdl" says beside its documents, as JSON: the settings of wus.md 4.6 in camelCase, who takes part, and where
+// the other side is. It is the `settings` of the contract's row and of the API.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json_library.hpp"
+#include "base/time.hpp"
+#include "wus/service_contract.hpp"
+
+namespace schakel::wus {
+
+struct ServiceTerms {
+  Role role = Role::provider;
+  std::string own_oin;
+  Settings settings;
+  std::vector<std::string> addresses;   // empty: that of the WSDL
+  std::vector<std::string> idempotent;  // names of operations (WUS-261)
+
+  // provider; members `path`, `grants` (each `oin` and `operations`), `backend` (`url`, `mode`, `mtom`)
+  std::string path;
+  std::vector<Grant> grants;
+  std::string backend_url;
+
+  // consumer; members of `partner`: `endpoint`, `toAddress`, `fromAddress`, `oin`, `serverOins`, `signerOins`, `certificate` (PEM)
+  std::string endpoint, to_address, from_address, partner_oin;
+  std::vector<std::string> server_oins, signer_oins;
+  std::optional<security::Certificate> partner_certificate;
+
+  std::optional<Instant> valid_from;  // becomes active by itself then (ADP-304), while it is validated
+};
+
+// When terms are offered. A stored contract is read without: what was allowed once stays readable.
+struct Offered {
+  Instant now;
+  bool production = false;
+};
+inline constexpr std::chrono::days legacy_exception_max{366};  // WUS-172, SEC-083: at most a year ahead
+
+// Every fault at once: "contract.settings" with a JSON Pointer below `pointer`. nullopt when there are any.
+std::optional<ServiceTerms> read_terms(const nlohmann::json&, const std::string& pointer, const std::optional<Offered>&,
+                                       std::vector<Error>& faults);
+std::optional<ServiceTerms> read_terms(std::string_view json, const std::optional<Offered>&, std::vector<Error>& faults);
+nlohmann::json terms_json(const ServiceTerms&);
+
+}  // namespace schakel::wus
