@@ -109,7 +109,8 @@ Bytes pack(const Bundle& bundle) {
   return out;
 }
 
-Result<Bundle> unpack(BytesView octets) {
+Result<Bundle> unpack(BytesView packed) {
+  auto octets = packed;
   const auto head = take_line(octets);
   if (!head || !head->starts_with(magic)) return bad("the octets are no bundle");
   const auto count = number(head->substr(magic.size()));
@@ -125,8 +126,9 @@ Result<Bundle> unpack(BytesView octets) {
     if (!bundle.documents.emplace(std::move(name), octets.substr(0, *size)).second) return bad("the bundle is damaged");
     octets.remove_prefix(*size + 1);
   }
-  if (!octets.empty()) return bad("the bundle is damaged");
   SCHAKEL_CHECK(check_bundle(bundle));
+  // One bundle, one form: also no other order, no zeros in front of a size, nothing behind.
+  if (pack(bundle) != packed) return bad("the bundle is damaged");
   return bundle;
 }
 

@@ -68,6 +68,9 @@ TEST(Bundle, RefusesDamagedOctets) {
   const auto octets = pack({"b.wsdl", named({"a.xsd", "b.wsdl"})});
   for (std::size_t length = 0; length < octets.size(); ++length) EXPECT_FALSE(unpack(octets.substr(0, length))) << length;
   EXPECT_FALSE(unpack(octets + "x"));
+  EXPECT_TRUE(unpack("schakel-wus-bundle 1 3\n1 b\nx\n1 a\nx\n1 c\nx\n"));
+  EXPECT_FALSE(unpack("schakel-wus-bundle 1 3\n1 b\nx\n1 c\nx\n1 a\nx\n")) << "another order";
+  EXPECT_FALSE(unpack("schakel-wus-bundle 1 1\n01 b\nx\n"));
   EXPECT_FALSE(unpack("schakel-wus-bundle 1 2\n4 b.wsdl\n<x/>\n4 b.wsdl\n<x/>\n"));
   EXPECT_FALSE(unpack("schakel-wus-bundle 1 1\n99999999999999999999 b.wsdl\n<x/>\n"));
   EXPECT_FALSE(unpack("schakel-wus-bundle 1 1\n18446744073709551615 b.wsdl\n<x/>\n"));

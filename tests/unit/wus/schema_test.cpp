@@ -346,7 +346,7 @@ TEST(Schema, FollowsDerivationsToBinary) {
 TEST(Schema, SaysWhatCannotBeCompiled) {
   EXPECT_EQ(error_of({{"a.xsd", xsd(in("urn:a"), "\n<x:element name=\"e\" type=\"t:Onbekend\"/>")}}), "wus.schema a.xsd:2");
   ::testing::internal::CaptureStderr();
-  EXPECT_EQ(error_of({{"a.xsd", xsd(in("urn:a"), R"(<x:simpleType name="T"><x:restriction base="x:string"><x:pattern value="{1"/>)"
+  EXPECT_EQ(error_of({{"a.xsd", xsd(in("urn:a"), R"(<x:simpleType name="T"><x:restriction base="x:string"><x:pattern value="[a"/>)"
                                                  R"(</x:restriction></x:simpleType>)")}}),
             "wus.schema a.xsd:1");
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "") << "libxml2 prints nothing";
