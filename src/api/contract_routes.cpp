@@ -256,12 +256,16 @@ http::Awaitable<Answer<Response>> activate(const Office& office, Visit& visit, F
   });
   if (!read) co_return std::move(read.error());
   if (is_service(*contract)) {
-    if (valid_from)
-      co_return Refusal("state.conflict", "Een contract van soort wsdl wordt nu actief, of krijgt validFrom in zijn instellingen.");
+    // The time stays in the settings until it comes; activating now takes it away.
+    const auto judged = judge_change(office, *contract, {{"validFrom", valid_from ? Json(to_rfc3339(*valid_from)) : Json()}});
+    if (!judged) co_return judged.error();
     co_return co_await in_unit(office.dependencies.database, Access::write, [&](sql::Transaction& tx) -> Answer<Response> {
-      return apply(tx, office, visit, "activate", [&](sql::Transaction& unit, const Contract& present) {
-        return wus::activate_service(unit, visit.tenant(), present.id, present.version, office.now());
-      });
+      return apply(tx, office, visit, valid_from ? "schedule" : "activate",
+                   [&](sql::Transaction& unit, const Contract& present) -> Result<Contract> {
+                     SCHAKEL_TRY(auto changed, wus::change_terms(unit, visit.tenant(), present.id, *judged, present.version, office.now()));
+                     if (valid_from) return changed;
+                     return wus::activate_service(unit, visit.tenant(), present.id, changed.version, office.now());
+                   });
     });
   }
   const auto settings = cpa::parse_settings(contract->settings);
@@ -425,6 +429,17 @@ http::Awaitable<Result<>> activate_scheduled(const Office& office, std::string t
     return {};
   }));
   if (!contract || contract->state != ContractState::validated) co_return Result<>();
+  if (is_service(*contract)) {
+    const auto done = co_await exchange::commit(office.dependencies.database, [&](sql::Transaction& tx) -> Result<> {
+      SCHAKEL_TRY(const auto active, wus::activate_service(tx, tenant, id, contract->version, office.now()));
+      return audit_own_act(tx, office, active, "contract.activate", {});
+    });
+    if (done) office.dependencies.log.info("contract.activated", {{"tenant", tenant}, {"contract", id}});
+    if (!done) office.dependencies.log.error("contract.notActivated", {{"tenant", tenant}, {"contract", id}, {"code", done.error().code}});
+    // A path that another service has is for an operator to decide; the next look comes in a minute.
+    if (done || done.error().code != "state.conflict") co_return done;
+    co_return Result<>();
+  }
   SCHAKEL_CO_TRY(const auto settings, cpa::parse_settings(contract->settings));
   if (!settings.valid_from || *settings.valid_from > office.now()) co_return Result<>();
   const auto judged = judge_document(office, tenant, contract->document, settings, true);

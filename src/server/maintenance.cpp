@@ -12,6 +12,7 @@
 #include "exchange/jobs.hpp"
 #include "exchange/maintenance.hpp"
 #include "exchange/signal.hpp"
+#include "wus/service_json.hpp"
 
 namespace schakel::server {
 namespace {
@@ -198,18 +199,35 @@ http::Awaitable<Result<>> ContractKeeping::expire(std::string tenant, std::strin
   co_return done;
 }
 
+namespace {
+
+// ADP-304: when a validated contract becomes active by itself; nullopt: it does not.
+std::optional<Instant> valid_from_of(const exchange::Contract& contract) {
+  if (contract.kind == wus::contract_kind) {
+    std::vector<Error> faults;
+    const auto terms = wus::read_terms(contract.settings, std::nullopt, faults);
+    return terms ? terms->valid_from : std::nullopt;
+  }
+  const auto settings = cpa::parse_settings(contract.settings);
+  return settings ? settings->valid_from : std::nullopt;
+}
+
+}  // namespace
+
 // The earlier of `next` and the first moment that is still to come.
 http::Awaitable<Result<Instant>> ContractKeeping::activate_due(Instant next) {
   std::vector<exchange::Contract> waiting;
   SCHAKEL_CO_CHECK(co_await exchange::read(database_, [&](sql::Transaction& transaction) -> Result<> {
     SCHAKEL_TRY(waiting, exchange::contracts_in_state(transaction, "cpa", exchange::ContractState::validated));
+    SCHAKEL_TRY(auto services, exchange::contracts_in_state(transaction, wus::contract_kind, exchange::ContractState::validated));
+    std::ranges::move(services, std::back_inserter(waiting));
     return {};
   }));
   for (const auto& contract : waiting) {
-    const auto settings = cpa::parse_settings(contract.settings);
-    if (!settings || !settings->valid_from) continue;
-    if (*settings->valid_from > clock_.now()) {
-      next = std::min(next, *settings->valid_from);
+    const auto valid_from = valid_from_of(contract);
+    if (!valid_from) continue;
+    if (*valid_from > clock_.now()) {
+      next = std::min(next, *valid_from);
       continue;
     }
     const auto activated = co_await activate_(contract.tenant, contract.id);

@@ -45,14 +45,27 @@ std::string charset_of(std::string_view content_type) {
   return std::string(charset.value_or(""));
 }
 
-// Prefixes that are declared where the element stands; "" for the default namespace.
-std::vector<std::string> prefixes_in_scope(xml::Element element) {
+void add_prefixes(xml::Element element, std::vector<std::string>& prefixes) {
+  for (const auto* declared = element.node()->nsDef; declared; declared = declared->next) {
+    std::string prefix = declared->prefix ? reinterpret_cast<const char*>(declared->prefix) : "";
+    if (std::ranges::find(prefixes, prefix) == prefixes.end()) prefixes.push_back(std::move(prefix));
+  }
+}
+
+// Every prefix that is declared where the element stands or below it; "" for the default namespace. As a PrefixList they are all rendered
+// where they are declared, whoever uses them.
+std::vector<std::string> declared_prefixes(xml::Element element) {
   std::vector<std::string> prefixes;
-  for (auto at = element; at; at = at.parent()) {
-    for (const auto* declared = at.node()->nsDef; declared; declared = declared->next) {
-      std::string prefix = declared->prefix ? reinterpret_cast<const char*>(declared->prefix) : "";
-      if (std::ranges::find(prefixes, prefix) == prefixes.end()) prefixes.push_back(std::move(prefix));
+  for (auto at = element; at; at = at.parent()) add_prefixes(at, prefixes);
+  auto at = element.first_child();
+  while (at && at != element) {
+    add_prefixes(at, prefixes);
+    if (const auto child = at.first_child()) {
+      at = child;
+      continue;
     }
+    while (at != element && !at.next_sibling()) at = at.parent();
+    if (at != element) at = at.next_sibling();
   }
   return prefixes;
 }
@@ -72,7 +85,7 @@ Result<Plain> read_plain(std::string_view octets, std::string_view content_type,
 }
 
 std::string handed_on(xml::Element element) {
-  const auto prefixes = prefixes_in_scope(element);
+  const auto prefixes = declared_prefixes(element);
   const auto octets = xml::canonicalise(element, {.inclusive_prefixes = prefixes});
   return octets ? std::string(*octets) : std::string();
 }

@@ -60,11 +60,13 @@ TEST(Plain, HandedOnIsTheSameElementWithEveryDeclarationInScope) {
   const auto read =
       read_plain("<s:Envelope xmlns:s=\"" + std::string(soap) +
                      "\" xmlns:t=\"urn:types\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xml:lang=\"nl\"><s:Body>"
-                     "<v xmlns=\"urn:v\" xsi:type=\"t:Soort\">a &amp; b<!-- gone --></v></s:Body></s:Envelope>",
+                     "<v xmlns=\"urn:v\" xsi:type=\"t:Soort\">a &amp; b<!-- gone --><w xmlns:d=\"urn:deep\" "
+                     "xsi:type=\"d:Soort\"/></v></s:Body></s:Envelope>",
                  "text/xml", PlainForm::envelope, plenty);
   ASSERT_TRUE(read);
   const auto given = handed_on(read->payload);
   EXPECT_THAT(given, HasSubstr("xmlns:t=\"urn:types\""));
+  EXPECT_THAT(given, HasSubstr("xmlns:d=\"urn:deep\"")) << "declared below, used in a value only";
   EXPECT_THAT(given, Not(HasSubstr("xml:lang"))) << "of the envelope";
   const auto again = xml::Document::parse(given, {});
   ASSERT_TRUE(again);
