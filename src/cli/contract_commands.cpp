@@ -4,6 +4,7 @@
 #include "base/limits.hpp"
 #include "cli/contract_diff.hpp"
 #include "cli/nouns.hpp"
+#include "cli/service_upload.hpp"
 #include "cpa/validate.hpp"
 
 namespace schakel::cli {
@@ -12,13 +13,22 @@ namespace {
 constexpr std::size_t list_items_max = 10'000;
 constexpr std::array finding_columns = {Column{"CODE", "code"}, Column{"SEVERITY", "severity"}, Column{"WHERE", "path"},
                                         Column{"FINDING", "message"}};
-constexpr std::array contract_columns = {Column{"ID", "id"},          Column{"KIND", "kind"},     Column{"NAME", "cpaId"},
-                                         Column{"STATE", "state"},    Column{"START", "startAt"}, Column{"END", "endAt"},
-                                         Column{"PARTIES", "parties"}};
-constexpr std::array contract_fields = {
-    Column{"id", "id"},          Column{"kind", "kind"},        Column{"CPA id", "cpaId"}, Column{"state", "state"},
-    Column{"status", "status"},  Column{"start", "startAt"},    Column{"end", "endAt"},    Column{"parties", "parties"},
-    Column{"SHA-256", "digest"}, Column{"settings", "settings"}};
+constexpr std::array contract_columns = {Column{"ID", "id"},        Column{"KIND", "kind"},      Column{"CPA", "cpaId"},
+                                         Column{"SERVICE", "name"}, Column{"STATE", "state"},    Column{"START", "startAt"},
+                                         Column{"END", "endAt"},    Column{"PARTIES", "parties"}};
+constexpr std::array contract_fields = {Column{"id", "id"},
+                                        Column{"kind", "kind"},
+                                        Column{"CPA id", "cpaId"},
+                                        Column{"name", "name"},
+                                        Column{"role", "role"},
+                                        Column{"profiles", "profiles"},
+                                        Column{"state", "state"},
+                                        Column{"status", "status"},
+                                        Column{"start", "startAt"},
+                                        Column{"end", "endAt"},
+                                        Column{"parties", "parties"},
+                                        Column{"SHA-256", "digest"},
+                                        Column{"settings", "settings"}};
 
 // Parties by OIN, else by PartyId: the API gives objects.
 Json with_readable_parties(Json contract) {
@@ -80,9 +90,12 @@ Outcome<> validate(Shell& shell, const ValidateOptions& options) {
 
 // --- the API ---------------------------------------------------------------------------------------------------------------------
 
-// A contract's own id, or a cpaid.
+// A contract's own id, a cpaid, or the name of a service.
 Outcome<std::string> contract_path(Api& api, const std::string& text) {
   SCHAKEL_TRY(const auto found, get_list(api, Query().add("cpaId", text).on("/contracts"), 2));
+  SCHAKEL_TRY(const auto services, get_list(api, Query().add("kind", "wsdl").on("/contracts"), list_items_max));
+  for (const auto& service : services)
+    if (text_at(service, "name") == text) return "/contracts/" + percent_encoded(text_at(service, "id"));
   if (found.size() == 1) return "/contracts/" + percent_encoded(text_at(found[0], "id"));
   return "/contracts/" + percent_encoded(text);
 }
@@ -124,20 +137,30 @@ Outcome<> show(Shell& shell, Api& api, const ShowOptions& options) {
 }
 
 struct ImportOptions : Online {
-  std::string file;
+  std::string file, settings, name;
+  std::vector<std::string> documents;
   bool overwrite = false, activate = false;
 };
 void declare_import(CLI::App& command, ImportOptions& options) {
-  command.add_option("FILE", options.file, "the CPA; - is standard input")->required();
-  command.add_flag("--overwrite", options.overwrite, "replace the contract that has the same CPA id");
+  command.add_option("FILE", options.file, "the CPA (- is standard input), or the WSDL with the binding")->required();
+  command.add_option("DOCUMENT", options.documents, "further documents of a WSDL: what it imports and includes");
+  command.add_option("--settings", options.settings, "settings of the service, JSON; makes this an import of a WSDL")->option_text("FILE");
+  command.add_option("--name", options.name, "name of the service's contract (default: that of the WSDL)")->option_text("TEXT");
+  command.add_flag("--overwrite", options.overwrite, "replace the contract that has the same CPA id or name");
   command.add_flag("--activate", options.activate, "make it active at once");
 }
 Outcome<> import(Shell& shell, Api& api, const ImportOptions& options) {
-  SCHAKEL_TRY(auto document, read_file(shell, options.file, limits::cpa_bytes_max));
-  ApiRequest request{.method = "POST",
-                     .path = options.overwrite ? "/contracts?overwrite=true" : "/contracts",
-                     .body = std::move(document),
-                     .content_type = "application/xml"};
+  const std::string path = options.overwrite ? "/contracts?overwrite=true" : "/contracts";
+  ApiRequest request;
+  if (options.settings.empty()) {
+    if (!options.documents.empty()) return wrong_usage("further documents belong to a WSDL, which needs --settings");
+    SCHAKEL_TRY(auto document, read_file(shell, options.file, limits::cpa_bytes_max));
+    request = {.method = "POST", .path = path, .body = std::move(document), .content_type = "application/xml"};
+  } else {
+    std::vector<std::string> documents{options.file};
+    documents.insert(documents.end(), options.documents.begin(), options.documents.end());
+    SCHAKEL_TRY(request, service_upload(shell, path, options.name, documents, options.settings));
+  }
   SCHAKEL_TRY(const auto response, call(api, request));
   SCHAKEL_TRY(auto contract, parse_body(response));
   if (options.activate && text_at(contract, "state") != "active") {
@@ -224,7 +247,7 @@ void add_transition(Commands& commands, CLI::App& noun, const std::string& name,
 }  // namespace
 
 void add_contract_commands(Commands& commands) {
-  auto& noun = commands.noun("contract", "Service contracts: CPAs");
+  auto& noun = commands.noun("contract", "Service contracts: CPAs and descriptions of WUS services (WSDL)");
   commands.verb<ValidateOptions>(noun, "validate", "Check a CPA by the rules V01 to V46, without a node (exit code 5 when it is refused)",
                                  "schakel contract validate cpa.xml --mode test", declare_validate, validate);
   add_compose_command(commands, noun);
@@ -234,7 +257,7 @@ void add_contract_commands(Commands& commands) {
   commands.verb<ListOptions>(noun, "list", "List contracts", "schakel contract list --kind cpa", declare_list, list);
   commands.verb<ShowOptions>(noun, "show", "Show a contract, or its document", "schakel contract show cpa-voorbeeld-0001 --document",
                              declare_show, show);
-  commands.verb<ImportOptions>(noun, "import", "Load a CPA into the node; findings of severity error refuse it (exit code 5)",
+  commands.verb<ImportOptions>(noun, "import", "Load a CPA or a WSDL into the node; findings of severity error refuse it (exit code 5)",
                                "schakel contract import cpa.xml --activate", declare_import, import);
   commands.verb<ActivateOptions>(noun, "activate", "Make a contract active, now or later",
                                  "schakel contract activate cpa-voorbeeld-0001 --valid-from 2027-01-01T00:00:00+01:00", declare_activate,

@@ -15,6 +15,7 @@ void add_message_commands(Commands&);                          // message
 void add_database_commands(Commands&, CLI::App& audit);        // serve, db, tenant, audit verify
 void add_operation_commands(Commands&, CLI::App& audit);       // partner, node, mandate, webhook, api-key, certificate, audit list
 void add_route_commands(Commands&);                            // route
+void add_wus_commands(Commands&);                              // wus
 void add_inspection_commands(Commands&, CLI::App& pki);        // pki inspect, tls
 void add_certificate_tools(Commands&, CLI::App& certificate);  // certificate csr|check|activate|emergency-rotate
 

@@ -18,6 +18,7 @@ void add_all(Commands& commands) {
   add_contract_commands(commands);
   add_operation_commands(commands, audit);
   add_route_commands(commands);
+  add_wus_commands(commands);
   add_pki_commands(commands);
   add_apply_command(commands);
 }
