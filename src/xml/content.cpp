@@ -1,5 +1,4 @@
 // Document::set_text and Document::replace.
-#include <libxml/dict.h>
 #include <libxml/tree.h>
 
 #include <algorithm>
