@@ -99,6 +99,7 @@ constexpr std::array fault_table{
     Row{"wus.bodyOfOther", ns::soapenv, "Client", "DK0004", not_by_schema, "WUS-C-XSD", no_audit},
     Row{"wus.payload", ns::soapenv, "Client", "DK0004", not_by_schema, "WUS-C-XSD", no_audit},
     Row{"wus.backend", ns::soapenv, "Server", "DK0050", "Proces voor afhandelen bericht geeft fout", "WUS-C-HTTP", no_audit},
+    Row{"wus.backendRefused", ns::soapenv, "Client", "DK0050", "Proces voor afhandelen bericht geeft fout", "WUS-C-HTTP", no_audit},
     Row{"wus.backendUnavailable", ns::soapenv, "Server", "DK0051", unavailable, "WUS-C-TIMEOUT", no_audit},
     Row{"wus.busy", ns::soapenv, "Server", "DK0051", unavailable, "WUS-C-TIMEOUT", no_audit},
 };
