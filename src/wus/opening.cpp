@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "wus/body_encryption.hpp"
+#include "wus/body_decryption.hpp"
 #include "wus/names.hpp"
 #include "wus/signature_check.hpp"
 
