@@ -19,6 +19,7 @@ namespace {
 enum class Victim { sender, receiver, both };
 
 struct Case {
+  const char* profile;
   bool postgres;
   Victim victim;
 };
@@ -42,8 +43,11 @@ class Application {
     const std::lock_guard lock(mutex_);
     return accepted_.size();
   }
-  // The protocol ids of accepted messages with our ids.
-  std::map<std::string, std::string> accepted() const {
+  struct Accepted {
+    std::string id, text;  // ours, and the payload
+  };
+  // By their protocol ids.
+  std::map<std::string, Accepted> accepted() const {
     const std::lock_guard lock(mutex_);
     return accepted_;
   }
@@ -52,15 +56,16 @@ class Application {
   void run() {
     auto api = site_.application();
     for (int number = 0; !stopped_; ++number) {
+      const auto text = "message " + std::to_string(number);
       const Json fields{{"cpaId", cpa_id_},
                         {"service", "Voorbeeld:Meldingen:1:0"},
                         {"action", "meld"},
-                        {"payloads", {{{"contentType", "text/plain"}, {"data", to_base64("message " + std::to_string(number))}}}}};
+                        {"payloads", {{{"contentType", "text/plain"}, {"data", to_base64(text)}}}}};
       for (;;) {
         const auto answer = api.post("/api/v1/messages", fields, {{"Idempotency-Key", "load-" + std::to_string(number)}});
         if (answer.status == 202) {
           const std::lock_guard lock(mutex_);
-          accepted_.emplace(answer.json().value("messageId", ""), answer.json().value("id", ""));
+          accepted_.emplace(answer.json().value("messageId", ""), Accepted{answer.json().value("id", ""), text});
           break;
         }
         if (stopped_) return;  // not accepted: then it need not arrive, but it may
@@ -73,7 +78,7 @@ class Application {
   Site& site_;
   std::string cpa_id_;
   mutable std::mutex mutex_;
-  std::map<std::string, std::string> accepted_;
+  std::map<std::string, Accepted> accepted_;
   std::atomic<bool> stopped_{false};
   std::thread thread_;
 };
@@ -154,6 +159,24 @@ class Crash : public ::testing::TestWithParam<Case> {
     if (!GetParam().postgres) return {};
     return schakel::testing::Postgres::shared().value()->new_database().value();
   }
+  static SiteOptions site(std::string slug, std::string name, std::string oin) {
+    // A killed node's name is free again when its lease has run out: soon, so that many kills fit in a test.
+    return {.slug = std::move(slug),
+            .name = std::move(name),
+            .oin = std::move(oin),
+            .database_url = database_url(),
+            .more = GetParam().postgres ? "[cluster]\nheartbeat = \"1s\"\nlease = \"3s\"\n" : "",
+            .purposes = {"tls-server", "tls-client", "signing", "encryption"}};
+  }
+  static CpaTerms terms() {
+    const std::string profile = GetParam().profile;
+    return {.cpa_id = "cpa-crash",
+            .sign = profile == "osb-rm-s",
+            .encrypt = profile == "osb-rm-e",
+            .retries = 3000,
+            .retry_interval = "PT1S",
+            .persist_duration = "PT1H"};
+  }
   void kill_and_restart(Site& site, std::mt19937& dice) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100 + dice() % 500));
     site.process().kill();
@@ -165,27 +188,15 @@ class Crash : public ::testing::TestWithParam<Case> {
   }
 };
 
-// EB-009, EB-112, EB-222, ADP-103
+// EB-009, EB-094, EB-102, EB-112, EB-222, ADP-103; ebms.md A27
 TEST_P(Crash, LosesNothingAndHandsNothingOverTwice) {
   if (GetParam().postgres && schakel::testing::Postgres::switched_off()) GTEST_SKIP() << "SCHAKEL_NO_POSTGRES=1";
   ServedPki pki;
-  // A killed node's name is free again when its lease has run out: soon, so that many kills fit in a test.
-  const std::string lease = GetParam().postgres ? "[cluster]\nheartbeat = \"1s\"\nlease = \"3s\"\n" : "";
-  Site sender(pki, {.slug = "voorbeeldstad",
-                    .name = "Gemeente Voorbeeldstad",
-                    .oin = "00000099000000010000",
-                    .database_url = database_url(),
-                    .more = lease});
-  Site receiver(pki, {.slug = "voorbeeldregister",
-                      .name = "Voorbeeldregister",
-                      .oin = "00000099000000020000",
-                      .database_url = database_url(),
-                      .more = lease});
+  Site sender(pki, site("voorbeeldstad", "Gemeente Voorbeeldstad", "00000099000000010000"));
+  Site receiver(pki, site("voorbeeldregister", "Voorbeeldregister", "00000099000000020000"));
   sender.start_and_wait();
   receiver.start_and_wait();
-  const auto document = CpaDocument({.cpa_id = "cpa-crash", .retries = 3000, .retry_interval = "PT1S", .persist_duration = "PT1H"},
-                                    sender.party("Melder"), receiver.party("Register"))
-                            .text();
+  const auto document = CpaDocument(terms(), sender.party("Melder"), receiver.party("Register")).text();
   sender.load(document);
   receiver.load(document);
 
@@ -215,23 +226,29 @@ TEST_P(Crash, LosesNothingAndHandsNothingOverTwice) {
       << consumer.confirmed().size() << " of " << accepted.size() << " confirmed; " << consumer.last_answer();
   consumer.stop();
   const auto seen = consumer.seen();
-  for (const auto& [message_id, id] : accepted) EXPECT_TRUE(seen.contains(message_id)) << "processed and never handed over: " << message_id;
-  for (const auto& [message_id, id] : accepted) {
-    const auto own = sending.get("/api/v1/messages/" + id).json();
+  for (const auto& [message_id, sent] : accepted) {
+    EXPECT_TRUE(seen.contains(message_id)) << "processed and never handed over: " << message_id;
+    const auto own = sending.get("/api/v1/messages/" + sent.id).json();
+    EXPECT_EQ(own.value("profile", ""), GetParam().profile);
     EXPECT_EQ(own.value("state", ""), "DELIVERED") << own.dump();
     EXPECT_TRUE(own.value("confirmed", false));
     const auto theirs = receiving.get("/api/v1/messages?direction=inbound&messageId=" + message_id).json();
     ASSERT_EQ(theirs.size(), 1U) << "received once: " << message_id;
     EXPECT_EQ(theirs[0].value("state", ""), "PROCESSED") << theirs[0].dump();
+    EXPECT_EQ(receiving.get("/api/v1/messages/" + theirs[0].value("id", "") + "/payloads/0").body, sent.text);
   }
   EXPECT_THAT(consumer.again(), ::testing::IsEmpty()) << "confirmed and offered again";
   EXPECT_EQ(total(receiving, "direction=inbound"), total(sending, "direction=outbound"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Databases, Crash,
-                         ::testing::Values(Case{false, Victim::sender}, Case{false, Victim::receiver}, Case{true, Victim::both}),
+INSTANTIATE_TEST_SUITE_P(Profiles, Crash,
+                         ::testing::Values(Case{"osb-rm", false, Victim::sender}, Case{"osb-rm", false, Victim::receiver},
+                                           Case{"osb-rm", true, Victim::both}, Case{"osb-rm-s", false, Victim::both},
+                                           Case{"osb-rm-e", false, Victim::both}),
                          [](const auto& instance) {
-                           return std::string(instance.param.postgres ? "Postgres" : "Sqlite") +
+                           std::string name = instance.param.profile;
+                           std::erase(name, '-');
+                           return name + (instance.param.postgres ? "Postgres" : "Sqlite") +
                                   (instance.param.victim == Victim::sender     ? "Sender"
                                    : instance.param.victim == Victim::receiver ? "Receiver"
                                                                                : "Both");
