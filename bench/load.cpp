@@ -5,7 +5,11 @@
 //   schakel-load send …      the node sends: we submit through its REST API, take its messages on --listen and acknowledge them
 //
 // Templates hold @ID@ (a fresh 36-character id) and @NOW@ (a timestamp, 20 characters), so every message has the same length;
-// acknowledgements hold @REF@ and @CONV@ too.
+// acknowledgements hold @REF@ and @CONV@ too, and signed ones @REFERENCES@.
+//
+// With --sign yes it is a partner of a signed profile, with --recipient (a certificate) of an encrypted one. What it posts is then made
+// before the clock runs, each message with its own id and signature; its acknowledgements depend on what comes and are signed while it
+// runs, on its own core.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -35,8 +39,11 @@
 #include <utility>
 #include <vector>
 
+#include "protect.hpp"
+
 namespace {
 
+using schakel::bench::Protection;
 using Clock = std::chrono::steady_clock;
 
 [[noreturn]] void stop(const std::string& why) {
@@ -400,6 +407,7 @@ class Series {
  public:
   Series(long warm_up, long total) : warm_up_(warm_up), total_(total), began_(Clock::now()) {}
 
+  void start() { began_ = Clock::now(); }
   void add() {
     if (++count_ == warm_up_) began_ = Clock::now();
     ended_ = Clock::now();
@@ -417,10 +425,13 @@ class Series {
   Clock::time_point began_, ended_;
 };
 
-std::string request(std::string head, std::string body, const std::string& id, const std::string& now) {
-  replace_all(body, "@ID@", id);
-  replace_all(body, "@NOW@", now);
-  replace_all(head, "@ID@", id);
+std::string filled_in(std::string text, const std::string& id, const std::string& now) {
+  replace_all(text, "@ID@", id);
+  replace_all(text, "@NOW@", now);
+  return text;
+}
+
+std::string request(const std::string& head, const std::string& body) {
   return head + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
@@ -438,6 +449,8 @@ class Run {
     all_ = messages(options_) + warm_up(options_);
     head_ = read_file(options_.at("head"));
     body_ = read_file(options_.at("body"));
+    if (options_.values.contains("sign"))
+      protection_ = std::make_unique<Protection>(options_.at("chain"), options_.at("key"), options_.get("recipient", ""));
     if (options_.values.contains("ack-head"))
       ack_head_ = read_file(options_.at("ack-head")), ack_body_ = read_file(options_.at("ack-body"));
   }
@@ -449,6 +462,8 @@ class Run {
       from.send("HTTP/1.1 204 No Content\r\n\r\n");
     });
     const bool expect_acks = options_.number("expect-acks", 0) != 0;
+    if (protection_)
+      for (long i = 0; i < all_; ++i) prepared_.push_back(message(protection_.get()));
     open_posters(true);
     finish([&] { return answered_.complete() && (!expect_acks || acknowledged_.complete()); });
     return 0;
@@ -484,6 +499,8 @@ class Run {
   }
 
   void open_posters(bool tls) {
+    answered_.start();
+    acknowledged_.start();
     const long count = options_.number("connections", 32);
     for (long i = 0; i < count; ++i) {
       const int fd = connect_to("127.0.0.1", static_cast<unsigned short>(options_.number("port", 0)));
@@ -498,7 +515,18 @@ class Run {
     if (connection.idle) return;
     ++started_;
     connection.began = Clock::now();
-    connection.send(request(head_, body_, fresh_id(), now_));
+    if (prepared_.empty()) return connection.send(message(nullptr));
+    auto octets = std::move(prepared_.front());
+    prepared_.pop_front();
+    connection.send(std::move(octets));
+  }
+
+  // A fresh one to post.
+  std::string message(const Protection* protection) const {
+    const auto id = fresh_id();
+    auto body = filled_in(body_, id, now_);
+    if (protection) body = protection->of_message(body);
+    return request(filled_in(head_, id, now_), body);
   }
 
   void answered(Connection& connection, const Http& message) {
@@ -518,16 +546,16 @@ class Run {
     const auto id = fresh_id();
     replace_all(body, "@REF@", between(message.body, "MessageId>", "<"));
     replace_all(body, "@CONV@", between(message.body, "ConversationId>", "<"));
+    body = filled_in(std::move(body), id, now_);
+    if (protection_) body = protection_->of_acknowledgement(std::move(body), message.body);
     if (sync || ack_body_.empty()) {
-      replace_all(body, "@ID@", id);
-      replace_all(body, "@NOW@", now_);
       acknowledged_.add();
       if (body.empty()) return from.send("HTTP/1.1 204 No Content\r\n\r\n");
       return from.send("HTTP/1.1 200 OK\r\nContent-Type: text/xml; charset=UTF-8\r\nSOAPAction: \"ebXML\"\r\nContent-Length: " +
                        std::to_string(body.size()) + "\r\n\r\n" + body);
     }
     from.send("HTTP/1.1 204 No Content\r\n\r\n");
-    acks_waiting_.push_back(request(ack_head_, body, id, now_));
+    acks_waiting_.push_back(request(filled_in(ack_head_, id, now_), body));
     if (idle_ackers_.empty() && ackers_ < 16) {
       ++ackers_;
       const int fd = connect_to("127.0.0.1", static_cast<unsigned short>(options_.number("ack-port", 0)));
@@ -575,6 +603,8 @@ class Run {
   std::vector<double> latencies_ms_;
   SSL_CTX* client_ = nullptr;
   Loop loop_;
+  std::unique_ptr<Protection> protection_;
+  std::deque<std::string> prepared_;
   std::deque<std::string> acks_waiting_;
   std::vector<Connection*> idle_ackers_;
   int ackers_ = 0;
@@ -587,8 +617,12 @@ int main(int argc, char** argv) {
   Options options;
   for (int i = 2; i + 1 < argc; i += 2) options.values[std::string(argv[i]).substr(2)] = argv[i + 1];
   const std::string verb = argc > 1 ? argv[1] : "";
-  if (verb == "receive") return Run(options).receive();
-  if (verb == "send") return Run(options).send();
+  try {
+    if (verb == "receive") return Run(options).receive();
+    if (verb == "send") return Run(options).send();
+  } catch (const std::exception& problem) {
+    stop(problem.what());
+  }
   std::fprintf(
       stderr,
       "usage: schakel-load receive|send --port P --head F --body F --chain F --key F [--listen P] [--messages N] [--connections N] …\n");

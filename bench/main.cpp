@@ -18,13 +18,15 @@ void print(const Figure& figure) {
 int main(int argc, char** argv) {
   using namespace schakel::bench;
   if (argc != 3) {
-    std::fprintf(stderr, "usage: schakel-bench store|tls|xmldsig|xmlenc|wus FOLDER\n");
+    std::fprintf(stderr, "usage: schakel-bench store|tls|rsa|xmldsig|xmlenc|digest|wus FOLDER\n");
     return 2;
   }
   const std::string part = argv[1], folder = argv[2];
   std::filesystem::create_directories(folder);
   const auto figures = part == "store"     ? store_figures(folder)
                        : part == "tls"     ? tls_figures(folder)
+                       : part == "rsa"     ? rsa_figures()
+                       : part == "digest"  ? digest_figures(folder)
                        : part == "xmldsig" ? xmldsig_figures()
                        : part == "xmlenc"  ? xmlenc_figures()
                                            : wus_figures();

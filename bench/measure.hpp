@@ -5,6 +5,7 @@
 #include <chrono>
 #include <ctime>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -47,10 +48,11 @@ double per_second(const Operation& operation) {
   return count / (processor_seconds() - begin);
 }
 
+constexpr int rounds = 5;  // the best counts: other programs only ever make it slower
+
 // Operations per second on one core. Both in turn, so that both meet the same neighbours.
 template <class Ours, class Limit>
 Figure figure(std::string name, const Ours& ours, const Limit& limit) {
-  constexpr int rounds = 5;  // the best counts: other programs only ever make it slower
   Figure out{std::move(name), 0, "/s", 0};
   for (int round = 0; round < rounds; ++round) {
     out.value = std::max(out.value, per_second(ours));
@@ -64,8 +66,10 @@ Bytes raw_signature(EVP_PKEY*, BytesView text);
 
 std::vector<Figure> store_figures(const std::string& folder);
 std::vector<Figure> tls_figures(const std::string& folder);
+std::vector<Figure> rsa_figures();
 std::vector<Figure> xmldsig_figures();
 std::vector<Figure> xmlenc_figures();
 std::vector<Figure> wus_figures();
+std::vector<Figure> digest_figures(const std::string& folder);
 
 }  // namespace schakel::bench

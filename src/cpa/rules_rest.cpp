@@ -4,6 +4,7 @@
 
 #include "cpa/names.hpp"
 #include "cpa/rules.hpp"
+#include "cpa/signature.hpp"
 
 namespace schakel::cpa {
 namespace {
@@ -20,10 +21,10 @@ void check_signatures(const Subject& subject) {
     }
     return;
   }
+  std::vector<std::string> oins;
+  for (const auto& party : subject.agreement.parties) oins.push_back(party.oin());
   for (const auto signature : holder.children(names::ds, "Signature")) {
-    const auto objection = subject.options.signature ? subject.options.signature(signature, subject.options.now)
-                                                     : std::optional<std::string>("it cannot be verified here");
-    if (objection) subject.report.add(rules::V39, signature.path(), "the signature does not verify: " + *objection);
+    if (const auto objection = signature_objection(signature, oins, subject.options.certificates, subject.options.now)) subject.report.add(rules::V39, signature.path(), "the signature does not verify: " + *objection);
   }
 }
 

@@ -27,9 +27,6 @@ struct Finding {
   friend bool operator==(const Finding&, const Finding&) = default;
 };
 
-// Verifies one ds:Signature inside tns:Signature (V39). nullopt: valid; else why not.
-using SignatureCheck = std::function<std::optional<std::string>(xml::Element signature, Instant now)>;
-
 struct ValidationOptions {
   Mode mode = Mode::production;
   Instant now{};
@@ -43,7 +40,6 @@ struct ValidationOptions {
   std::vector<Mandate> mandates = {};               // V37b
   const CertificateChecks* certificates = nullptr;  // nullptr: chain and revocation are reported as not checked (V37j)
   std::function<bool(const security::Certificate&)> has_private_key = {};  // V43; empty: not asked
-  SignatureCheck signature = {};  // empty: a ds:Signature cannot be verified, which is an error (V39)
 };
 
 struct Validation {

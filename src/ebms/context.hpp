@@ -2,6 +2,7 @@
 // Private to src/ebms.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "ebms/msh.hpp"
 #include "ebms/protection.hpp"
 #include "exchange/signal.hpp"
+#include "security/certificate_cache.hpp"
 
 namespace schakel::ebms {
 
@@ -20,6 +22,7 @@ struct SignatureFault;    // signing.hpp
 struct Context {
   Settings settings;
   Msh::Dependencies deps;
+  std::shared_ptr<security::CertificateCache> certificates = std::make_shared<security::CertificateCache>();
 
   Instant now() const { return deps.clock.now(); }
   std::string new_id(Instant at) const { return uuid_v7(deps.random, at); }

@@ -58,8 +58,8 @@ bool is_named(const security::Certificate& certificate, const xmlsecurity::KeyHi
 
 }  // namespace
 
-Result<Encrypting> encrypting_of(const cpa::Contracts& contracts, const cpa::LoadedContract& contract, const cpa::Channels& channels,
-                                 Instant now) {
+Result<Encrypting> encrypting_of(const Context& context, const cpa::Contracts& contracts, const cpa::LoadedContract& contract,
+                                 const cpa::Channels& channels, Instant now) {
   const cpa::DigitalEnvelope* agreed = digital_envelope(*channels.receiver, channels.receive);
   if (!agreed) return not_allowed("the contract has no ReceiverDigitalEnvelope for the channel that receives");
   const auto cipher = xmlsecurity::content_cipher(agreed->encryption_algorithm);
@@ -67,7 +67,7 @@ Result<Encrypting> encrypting_of(const cpa::Contracts& contracts, const cpa::Loa
     return not_allowed("the contract names an algorithm that is never used for encryption: " + for_log(agreed->encryption_algorithm));
   const cpa::CertificateEntry* entry = channels.receiver->certificate(agreed->certificate_ref);
   if (!entry || entry->der.empty()) return not_allowed("the contract has no encryption certificate " + for_log(agreed->certificate_ref));
-  auto recipient = security::Certificate::from_der(contracts.mapped_certificate(contract, entry->der, now));
+  auto recipient = context.certificates->from_der(contracts.mapped_certificate(contract, entry->der, now));
   if (!recipient) return not_allowed("the encryption certificate " + for_log(agreed->certificate_ref) + " cannot be read");
   return Encrypting{*cipher, std::move(*recipient)};
 }

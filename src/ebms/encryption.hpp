@@ -21,7 +21,7 @@ struct Encrypting {
 };
 
 // EB-171, EB-174. Error "contract.actionNotAllowed": no ReceiverDigitalEnvelope, an algorithm that is never used, or no certificate.
-Result<Encrypting> encrypting_of(const cpa::Contracts&, const cpa::LoadedContract&, const cpa::Channels&, Instant now);
+Result<Encrypting> encrypting_of(const Context&, const cpa::Contracts&, const cpa::LoadedContract&, const cpa::Channels&, Instant now);
 // EB-155 for the recipient. Error "state.conflict": the certificate may not be used, or not now.
 Result<> check_recipient(const Context&, const cpa::LoadedContract&, const Encrypting&, Instant now);
 // One payload's EncryptedData; its Id is made of the Content-ID.

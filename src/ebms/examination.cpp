@@ -397,7 +397,8 @@ struct Examination::State {
     const auto first = std::ranges::find_if(e.payload_parts, [&](std::size_t index) { return std::ranges::count(unopened_, index) > 0; });
     const auto position = static_cast<std::size_t>(first - e.payload_parts.begin());
     e.failure = Failure{24, "SecurityFailure", e.envelope.manifest->references[position].href, "Decryption failed."};
-    e.security_fault = {"SEC.XML.ONTSLEUTELING", openings_.at(*first).reason(), false};
+    const PartOpening& opening = openings_.at(*first);
+    e.security_fault = {opening.refuses_algorithm() ? "SEC.XML.ALGORITME" : "SEC.XML.ONTSLEUTELING", opening.reason(), false};
   }
 
   std::vector<CoveredPart> covered_parts() const {

@@ -8,7 +8,7 @@
 namespace schakel::ebms {
 
 Msh::Msh(Settings settings, Dependencies dependencies)
-    : state_(std::make_unique<State>(State{{std::move(settings), std::move(dependencies)}})) {}
+    : state_(std::make_unique<State>(State{{.settings = std::move(settings), .deps = std::move(dependencies)}})) {}
 Msh::~Msh() = default;
 
 namespace {
@@ -23,7 +23,7 @@ Result<> check_protection(const Context& context, const cpa::Contracts& contract
     return fail("contract.actionNotAllowed", "no anchors are configured for the environment " + contract.environment);
   if (we_send) {
     SCHAKEL_CHECK(signing_of(context, contracts, contract, *channels.sender, channels.send, now));
-    if (encrypted) SCHAKEL_CHECK(encrypting_of(contracts, contract, channels, now));
+    if (encrypted) SCHAKEL_CHECK(encrypting_of(context, contracts, contract, channels, now));
     return {};
   }
   const cpa::MessagingCharacteristics& agreed = channels.send->characteristics;

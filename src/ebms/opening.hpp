@@ -24,6 +24,7 @@ class PartOpening {
   bool end(PartSink* sink);
 
   const std::string& reason() const { return reason_; }  // why not: for our own log
+  bool refuses_algorithm() const { return decryptor_ && decryptor_->refuses_algorithm(); }
   // By the method given; of a part in memory it is made when asked for.
   Bytes digest() const;
   // Of an opened part.

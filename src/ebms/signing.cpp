@@ -274,17 +274,17 @@ class Judgement {
       if (signatory_.contract.settings.signature_by_oin) return true;
       return stop("SEC.XML.HANDTEKENING", "the agreement has no signing certificate");
     }
-    if (auto certificate = security::Certificate::from_der(entry->der)) out.push_back(std::move(*certificate));
+    if (auto certificate = context_.certificates->from_der(entry->der)) out.push_back(std::move(*certificate));
     const Bytes mapped = signatory_.contracts.mapped_certificate(signatory_.contract, entry->der, now_);
     if (mapped == entry->der) return true;
-    if (auto certificate = security::Certificate::from_der(mapped)) out.push_back(std::move(*certificate));
+    if (auto certificate = context_.certificates->from_der(mapped)) out.push_back(std::move(*certificate));
     return true;
   }
 
   std::vector<security::Certificate> shown_certificates() const {
     std::vector<security::Certificate> out;
     for (const Bytes& der : signature_.certificates)
-      if (auto certificate = security::Certificate::from_der(der)) out.push_back(std::move(*certificate));
+      if (auto certificate = context_.certificates->from_der(der)) out.push_back(std::move(*certificate));
     return out;
   }
 

@@ -314,7 +314,7 @@ class Submission {
 
   // EB-170, EB-174. What is made here is sent each time (EB-102).
   Result<> encrypt() {
-    SCHAKEL_TRY(const Encrypting encrypting, encrypting_of(*contracts_, *contract_, *channels_, now_));
+    SCHAKEL_TRY(const Encrypting encrypting, encrypting_of(context_, *contracts_, *contract_, *channels_, now_));
     SCHAKEL_CHECK(check_recipient(context_, *contract_, encrypting, now_));
     for (std::size_t i = 0; i < payloads_.size(); ++i) SCHAKEL_CHECK(encrypt_payload(i, encrypting));
     const auto algorithm = xmlsecurity::uri_of(encrypting.cipher);

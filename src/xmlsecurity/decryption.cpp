@@ -233,6 +233,7 @@ struct Decryptor::State {
 
   Phase phase = Phase::head;
   std::string reason;
+  bool refuses_algorithm = false;
   Bytes head, tail, reference;
   ContentFinder finder;
   Plain plain;
@@ -244,6 +245,10 @@ struct Decryptor::State {
   void refuse(std::string why) {
     reason = std::move(why);
     phase = Phase::failed;
+  }
+  void refuse_algorithm(std::string why) {
+    refuses_algorithm = true;
+    refuse(std::move(why));
   }
   // Fails at the end, with a random key until then.
   void doom(std::string why) {
@@ -283,7 +288,7 @@ struct Decryptor::State {
     if (!read) return refuse(read.error().code + ": " + read.error().detail);
     const auto cipher = content_cipher(read->algorithm);
     if (!cipher || std::ranges::find(policy.ciphers, *cipher) == policy.ciphers.end())
-      return refuse("a content cipher that is not allowed here");
+      return refuse_algorithm("a content cipher that is not allowed here");
     plain.cipher = *cipher;
     plain.mime_type = std::move(read->mime_type);
     plain.encoding = std::move(read->encoding);
@@ -305,8 +310,8 @@ struct Decryptor::State {
     if (ours == nullptr) {
       doom("no EncryptedKey is for a key of ours");
     } else {
-      if (!ours->refusal.empty()) return refuse(ours->refusal);
-      if (ours->transport == KeyTransport::rsa_1_5 && !policy.rsa_1_5) return refuse("rsa-1_5 is not allowed here");
+      if (!ours->refusal.empty()) return refuse_algorithm(ours->refusal);
+      if (ours->transport == KeyTransport::rsa_1_5 && !policy.rsa_1_5) return refuse_algorithm("rsa-1_5 is not allowed here");
       plain.transport = ours->transport;
       if (!unwrap(*ours, own.get(), content_key)) doom("the content key could not be unwrapped");
     }
@@ -391,6 +396,10 @@ Result<Decryptor::Plain> Decryptor::finish() {
 
 std::string_view Decryptor::reason() const {
   return state_->reason;
+}
+
+bool Decryptor::refuses_algorithm() const {
+  return state_->refuses_algorithm;
 }
 
 }  // namespace schakel::xmlsecurity

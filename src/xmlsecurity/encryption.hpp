@@ -85,6 +85,8 @@ class Decryptor {
   Result<Plain> finish();
   // Why it failed, for our own log; empty: it did not (yet).
   std::string_view reason() const;
+  // The reason is an algorithm that is not in the lists, or not in the policy.
+  bool refuses_algorithm() const;
 
  private:
   struct State;

@@ -1,4 +1,5 @@
-// A CPA document for two parties and one service, without signatures or encryption (cpa.md 2.3, 2.5).
+// A CPA document for two parties and one service (cpa.md 2.3, 2.5). A party has one certificate: for TLS, and where the profile wants it
+// for signing and encryption.
 #pragma once
 
 #include <string>
@@ -17,6 +18,8 @@ struct CpaTerms {
   std::string cpa_id;
   bool reliable = true;      // osb-rm, else osb-be
   bool synchronous = false;  // mshSignalsOnly
+  bool sign = false;         // osb-…-s
+  bool encrypt = false;      // osb-…-e; signs too
   int retries = 20;
   std::string retry_interval = "PT2S", persist_duration = "PT10M";
   std::string service = "Voorbeeld:Meldingen:1:0";
@@ -50,38 +53,61 @@ class CpaDocument {
            R"(" tns:mimetype="multipart/related" tns:mimeparameters="type=text/xml"><tns:Constituent tns:idref="MsgHdr"/>)" + payload +
            "</tns:Composite></tns:CompositeList></tns:Packaging>";
   }
-  static std::string binding(const std::string& element, const std::string& own, const std::string& direction, const std::string& action,
-                             const std::string& other) {
-    const std::string opposite = direction == "S" ? "R" : "S";
+  bool is_signed() const { return terms_.sign || terms_.encrypt; }
+  std::string binding(const std::string& element, const std::string& own, const std::string& direction, const std::string& action,
+                      const std::string& other) const {
+    const std::string opposite = direction == "S" ? "R" : "S", signed_ = is_signed() ? "true" : "false",
+                      receipt = is_signed() && terms_.reliable ? "true" : "false",
+                      authentic = is_signed() ? "transient-and-persistent" : "transient",
+                      confidential = terms_.encrypt ? "transient-and-persistent" : "transient";
     return "<tns:" + element + "><tns:ThisPartyActionBinding tns:id=\"" + own + "_" + direction + "_" + action + "\" tns:action=\"" +
-           action +
-           R"(" tns:packageId="MessagePackage"><tns:BusinessTransactionCharacteristics tns:isNonRepudiationRequired="false" tns:isNonRepudiationReceiptRequired="false" tns:isConfidential="transient" tns:isAuthenticated="transient" tns:isTamperProof="transient" tns:isAuthorizationRequired="true" tns:isIntelligibleCheckRequired="false" tns:timeToPerform="P2D"/><tns:ChannelId>)" +
+           action + R"(" tns:packageId="MessagePackage"><tns:BusinessTransactionCharacteristics tns:isNonRepudiationRequired=")" + signed_ +
+           "\" tns:isNonRepudiationReceiptRequired=\"" + receipt + "\" tns:isConfidential=\"" + confidential + "\" tns:isAuthenticated=\"" +
+           authentic + "\" tns:isTamperProof=\"" + authentic +
+           R"(" tns:isAuthorizationRequired="true" tns:isIntelligibleCheckRequired="false" tns:timeToPerform="P2D"/><tns:ChannelId>)" +
            own + "_Action</tns:ChannelId></tns:ThisPartyActionBinding><tns:OtherPartyActionBinding>" + other + "_" + opposite + "_" +
            action + "</tns:OtherPartyActionBinding></tns:" + element + ">";
   }
   static std::string channel(const std::string& id, const std::string& role, const std::string& exchange, const std::string& sync,
-                             const std::string& always) {
+                             const std::string& always, const std::string& signed_acknowledgments) {
     return "<tns:DeliveryChannel tns:channelId=\"" + id + "\" tns:transportId=\"" + role + "_Transport\" tns:docExchangeId=\"" + exchange +
            "\"><tns:MessagingCharacteristics tns:syncReplyMode=\"" + sync + "\" tns:ackRequested=\"" + always +
-           "\" tns:ackSignatureRequested=\"never\" tns:duplicateElimination=\"" + always +
+           "\" tns:ackSignatureRequested=\"" + signed_acknowledgments + "\" tns:duplicateElimination=\"" + always +
            "\" tns:actor=\"urn:oasis:names:tc:ebxml-msg:actor:toPartyMSH\"/></tns:DeliveryChannel>";
   }
-  std::string exchange(const std::string& id, bool reliable) const {
-    const auto inside =
-        (reliable ? "<tns:ReliableMessaging><tns:Retries>" + std::to_string(terms_.retries) + "</tns:Retries><tns:RetryInterval>" +
-                        terms_.retry_interval +
-                        "</tns:RetryInterval><tns:MessageOrderSemantics>NotGuaranteed</tns:MessageOrderSemantics></tns:ReliableMessaging>"
-                        "<tns:PersistDuration>" +
-                        terms_.persist_duration + "</tns:PersistDuration>"
-                  : std::string()) +
-        ns();
-    return "<tns:DocExchange tns:docExchangeId=\"" + id + "\"><tns:ebXMLSenderBinding tns:version=\"2.0\">" + inside +
-           "</tns:ebXMLSenderBinding><tns:ebXMLReceiverBinding tns:version=\"2.0\">" + inside +
-           "</tns:ebXMLReceiverBinding></tns:DocExchange>";
+  std::string non_repudiation(const std::string& side, const std::string& certificate) const {
+    if (!is_signed()) return {};
+    return "<tns:" + side +
+           R"(NonRepudiation><tns:NonRepudiationProtocol tns:version="1.0">http://www.w3.org/2000/09/xmldsig#</tns:NonRepudiationProtocol><tns:HashFunction>http://www.w3.org/2001/04/xmlenc#sha256</tns:HashFunction><tns:SignatureAlgorithm tns:w3c="http://www.w3.org/2001/04/xmldsig-more#rsa-sha256">http://www.w3.org/2001/04/xmldsig-more#rsa-sha256</tns:SignatureAlgorithm>)" +
+           (certificate.empty() ? "" : "<tns:SigningCertificateRef tns:certId=\"" + certificate + "\"/>") + "</tns:" + side +
+           "NonRepudiation>";
+  }
+  static std::string digital_envelope(const std::string& side, const std::string& certificate) {
+    return "<tns:" + side +
+           R"(DigitalEnvelope><tns:DigitalEnvelopeProtocol tns:version="1.0">XMLENC</tns:DigitalEnvelopeProtocol><tns:EncryptionAlgorithm tns:w3c="http://www.w3.org/2009/xmlenc11#aes256-gcm">http://www.w3.org/2009/xmlenc11#aes256-gcm</tns:EncryptionAlgorithm>)" +
+           (certificate.empty() ? "" : "<tns:EncryptionCertificateRef tns:certId=\"" + certificate + "\"/>") + "</tns:" + side +
+           "DigitalEnvelope>";
+  }
+  // `business`: of the channel of actions, not of signals.
+  std::string exchange(const std::string& id, bool business, const std::string& certificate) const {
+    const std::string reliable =
+        business && terms_.reliable
+            ? "<tns:ReliableMessaging><tns:Retries>" + std::to_string(terms_.retries) + "</tns:Retries><tns:RetryInterval>" +
+                  terms_.retry_interval +
+                  "</tns:RetryInterval><tns:MessageOrderSemantics>NotGuaranteed</tns:MessageOrderSemantics></tns:ReliableMessaging>"
+                  "<tns:PersistDuration>" +
+                  terms_.persist_duration + "</tns:PersistDuration>"
+            : "";
+    const bool encrypts = business && terms_.encrypt;
+    return "<tns:DocExchange tns:docExchangeId=\"" + id + "\"><tns:ebXMLSenderBinding tns:version=\"2.0\">" + reliable +
+           non_repudiation("Sender", certificate) + (encrypts ? digital_envelope("Sender", "") : "") + ns() +
+           "</tns:ebXMLSenderBinding><tns:ebXMLReceiverBinding tns:version=\"2.0\">" + reliable + non_repudiation("Receiver", "") +
+           (encrypts ? digital_envelope("Receiver", certificate) : "") + ns() + "</tns:ebXMLReceiverBinding></tns:DocExchange>";
   }
   std::string party(const CpaParty& own, const CpaParty& other, const std::string& sends, const std::string& receives) const {
     const auto& r = own.role;
-    const std::string sync = terms_.synchronous ? "mshSignalsOnly" : "none", always = terms_.reliable ? "always" : "never";
+    const std::string sync = terms_.synchronous ? "mshSignalsOnly" : "none", always = terms_.reliable ? "always" : "never",
+                      signed_acknowledgments = terms_.reliable && is_signed() ? "always" : "never";
     return "<tns:PartyInfo tns:partyName=\"" + own.name + "\" tns:defaultMshChannelId=\"" + r +
            "_Msh\" tns:defaultMshPackageId=\"MshSignalPackage\">" + "<tns:PartyId tns:type=\"urn:osb:oin\">" + own.oin +
            "_T</tns:PartyId>" +
@@ -91,8 +117,9 @@ class CpaDocument {
            binding("CanSend", r, "S", sends, other.role) + binding("CanReceive", r, "R", receives, other.role) +
            "</tns:ServiceBinding></tns:CollaborationRole><tns:Certificate tns:certId=\"" + r +
            "_TlsCert\"><ds:KeyInfo><ds:X509Data><ds:X509Certificate>" + to_base64(own.certificate->der) +
-           "</ds:X509Certificate></ds:X509Data></ds:KeyInfo></tns:Certificate>" + channel(r + "_Msh", r, r + "_DocMsh", "none", "never") +
-           channel(r + "_Action", r, r + "_DocAction", sync, always) + "<tns:Transport tns:transportId=\"" + r +
+           "</ds:X509Certificate></ds:X509Data></ds:KeyInfo></tns:Certificate>" +
+           channel(r + "_Msh", r, r + "_DocMsh", "none", "never", "never") +
+           channel(r + "_Action", r, r + "_DocAction", sync, always, signed_acknowledgments) + "<tns:Transport tns:transportId=\"" + r +
            "_Transport\"><tns:TransportSender><tns:TransportProtocol "
            "tns:version=\"1.1\">HTTP</tns:TransportProtocol><tns:TransportClientSecurity>"
            "<tns:TransportSecurityProtocol tns:version=\"1.2\">TLS</tns:TransportSecurityProtocol><tns:ClientCertificateRef tns:certId=\"" +
@@ -102,8 +129,8 @@ class CpaDocument {
            "<tns:Endpoint tns:uri=\"" +
            own.url +
            R"(" tns:type="allPurpose"/><tns:TransportServerSecurity><tns:TransportSecurityProtocol tns:version="1.2">TLS</tns:TransportSecurityProtocol><tns:ServerCertificateRef tns:certId=")" +
-           r + R"(_TlsCert"/></tns:TransportServerSecurity></tns:TransportReceiver></tns:Transport>)" + exchange(r + "_DocMsh", false) +
-           exchange(r + "_DocAction", terms_.reliable) + "</tns:PartyInfo>";
+           r + R"(_TlsCert"/></tns:TransportServerSecurity></tns:TransportReceiver></tns:Transport>)" +
+           exchange(r + "_DocMsh", false, r + "_TlsCert") + exchange(r + "_DocAction", true, r + "_TlsCert") + "</tns:PartyInfo>";
   }
 
   CpaTerms terms_;

@@ -1,5 +1,5 @@
 // Nodes killed with SIGKILL under load: nothing that was acknowledged is lost, nothing that was confirmed is handed over again, both ends
-// agree (ebms.md 3.12).
+// agree (ebms.md 3.12). Under each reliable profile: what is signed and encrypted is kept and sent again as it is.
 //
 // SCHAKEL_KILLS says how often per case (default 2).
 #include <gmock/gmock.h>
@@ -28,11 +28,13 @@ int kills() {
   return text ? std::max(1, std::atoi(text)) : 2;
 }
 
-// Submits numbered messages, some hundred a second: what waits while a node is down must be delivered by the end. Each is tried with one
-// Idempotency-Key until the node has said 202, so each is made once.
+// Submits numbered messages under the agreements in turn, some hundred a second: what waits while a node is down must be delivered by the
+// end. Each is tried with one Idempotency-Key until the node has said 202, so each is made once.
 class Application {
  public:
-  Application(Site& site, std::string cpa_id) : site_(site), cpa_id_(std::move(cpa_id)), thread_([this] { run(); }) {}
+  // `cpa_ids`: with their profiles.
+  Application(Site& site, std::vector<std::pair<std::string, std::string>> cpa_ids)
+      : site_(site), cpa_ids_(std::move(cpa_ids)), thread_([this] { run(); }) {}
   ~Application() { stop(); }
   void stop() {
     stopped_ = true;
@@ -42,8 +44,11 @@ class Application {
     const std::lock_guard lock(mutex_);
     return accepted_.size();
   }
-  // The protocol ids of accepted messages with our ids.
-  std::map<std::string, std::string> accepted() const {
+  struct Accepted {
+    std::string id, text, profile;  // our id, the payload
+  };
+  // By their protocol ids.
+  std::map<std::string, Accepted> accepted() const {
     const std::lock_guard lock(mutex_);
     return accepted_;
   }
@@ -52,15 +57,17 @@ class Application {
   void run() {
     auto api = site_.application();
     for (int number = 0; !stopped_; ++number) {
-      const Json fields{{"cpaId", cpa_id_},
+      const auto text = "message " + std::to_string(number);
+      const auto& [cpa_id, profile] = cpa_ids_[static_cast<std::size_t>(number) % cpa_ids_.size()];
+      const Json fields{{"cpaId", cpa_id},
                         {"service", "Voorbeeld:Meldingen:1:0"},
                         {"action", "meld"},
-                        {"payloads", {{{"contentType", "text/plain"}, {"data", to_base64("message " + std::to_string(number))}}}}};
+                        {"payloads", {{{"contentType", "text/plain"}, {"data", to_base64(text)}}}}};
       for (;;) {
         const auto answer = api.post("/api/v1/messages", fields, {{"Idempotency-Key", "load-" + std::to_string(number)}});
         if (answer.status == 202) {
           const std::lock_guard lock(mutex_);
-          accepted_.emplace(answer.json().value("messageId", ""), answer.json().value("id", ""));
+          accepted_.emplace(answer.json().value("messageId", ""), Accepted{answer.json().value("id", ""), text, profile});
           break;
         }
         if (stopped_) return;  // not accepted: then it need not arrive, but it may
@@ -71,9 +78,9 @@ class Application {
   }
 
   Site& site_;
-  std::string cpa_id_;
+  std::vector<std::pair<std::string, std::string>> cpa_ids_;
   mutable std::mutex mutex_;
-  std::map<std::string, std::string> accepted_;
+  std::map<std::string, Accepted> accepted_;
   std::atomic<bool> stopped_{false};
   std::thread thread_;
 };
@@ -154,6 +161,32 @@ class Crash : public ::testing::TestWithParam<Case> {
     if (!GetParam().postgres) return {};
     return schakel::testing::Postgres::shared().value()->new_database().value();
   }
+  static SiteOptions site(std::string slug, std::string name, std::string oin) {
+    // A killed node's name is free again when its lease has run out: soon, so that many kills fit in a test.
+    return {.slug = std::move(slug),
+            .name = std::move(name),
+            .oin = std::move(oin),
+            .database_url = database_url(),
+            .more = GetParam().postgres ? "[cluster]\nheartbeat = \"1s\"\nlease = \"3s\"\n" : "",
+            .purposes = {"tls-server", "tls-client", "signing", "encryption"}};
+  }
+  // One agreement for each reliable profile, loaded by both; their ids and profiles.
+  static std::vector<std::pair<std::string, std::string>> agree(Site& sender, Site& receiver) {
+    std::vector<std::pair<std::string, std::string>> out;
+    for (const std::string profile : {"osb-rm", "osb-rm-s", "osb-rm-e"}) {
+      const CpaTerms terms{.cpa_id = "cpa-" + profile,
+                           .sign = profile == "osb-rm-s",
+                           .encrypt = profile == "osb-rm-e",
+                           .retries = 3000,
+                           .retry_interval = "PT1S",
+                           .persist_duration = "PT1H"};
+      const auto document = CpaDocument(terms, sender.party("Melder"), receiver.party("Register")).text();
+      sender.load(document);
+      receiver.load(document);
+      out.emplace_back(terms.cpa_id, profile);
+    }
+    return out;
+  }
   void kill_and_restart(Site& site, std::mt19937& dice) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100 + dice() % 500));
     site.process().kill();
@@ -165,33 +198,17 @@ class Crash : public ::testing::TestWithParam<Case> {
   }
 };
 
-// EB-009, EB-112, EB-222, ADP-103
+// EB-009, EB-094, EB-102, EB-112, EB-222, ADP-103; ebms.md A27
 TEST_P(Crash, LosesNothingAndHandsNothingOverTwice) {
   if (GetParam().postgres && schakel::testing::Postgres::switched_off()) GTEST_SKIP() << "SCHAKEL_NO_POSTGRES=1";
   ServedPki pki;
-  // A killed node's name is free again when its lease has run out: soon, so that many kills fit in a test.
-  const std::string lease = GetParam().postgres ? "[cluster]\nheartbeat = \"1s\"\nlease = \"3s\"\n" : "";
-  Site sender(pki, {.slug = "voorbeeldstad",
-                    .name = "Gemeente Voorbeeldstad",
-                    .oin = "00000099000000010000",
-                    .database_url = database_url(),
-                    .more = lease});
-  Site receiver(pki, {.slug = "voorbeeldregister",
-                      .name = "Voorbeeldregister",
-                      .oin = "00000099000000020000",
-                      .database_url = database_url(),
-                      .more = lease});
+  Site sender(pki, site("voorbeeldstad", "Gemeente Voorbeeldstad", "00000099000000010000"));
+  Site receiver(pki, site("voorbeeldregister", "Voorbeeldregister", "00000099000000020000"));
   sender.start_and_wait();
   receiver.start_and_wait();
-  const auto document = CpaDocument({.cpa_id = "cpa-crash", .retries = 3000, .retry_interval = "PT1S", .persist_duration = "PT1H"},
-                                    sender.party("Melder"), receiver.party("Register"))
-                            .text();
-  sender.load(document);
-  receiver.load(document);
-
-  Application application(sender, "cpa-crash");
+  Application application(sender, agree(sender, receiver));
   Consumer consumer(receiver);
-  ASSERT_TRUE(becomes([&] { return application.count() >= 5; }, 20s)) << sender.log();
+  ASSERT_TRUE(becomes([&] { return application.count() >= 6; }, 20s)) << sender.log();
   std::mt19937 dice(20261122);
   for (int i = 0; i < kills(); ++i) {
     const bool of_sender = GetParam().victim == Victim::sender || (GetParam().victim == Victim::both && i % 2 == 0);
@@ -199,7 +216,7 @@ TEST_P(Crash, LosesNothingAndHandsNothingOverTwice) {
     kill_and_restart(site, dice);
     ASSERT_TRUE(site.is_ready(40s)) << site.log();
     const auto before = application.count();
-    ASSERT_TRUE(becomes([&] { return application.count() >= before + 5; }, 60s)) << "the node takes messages again\n" << sender.log();
+    ASSERT_TRUE(becomes([&] { return application.count() >= before + 6; }, 60s)) << "the node takes messages again\n" << sender.log();
   }
   application.stop();
 
@@ -215,14 +232,16 @@ TEST_P(Crash, LosesNothingAndHandsNothingOverTwice) {
       << consumer.confirmed().size() << " of " << accepted.size() << " confirmed; " << consumer.last_answer();
   consumer.stop();
   const auto seen = consumer.seen();
-  for (const auto& [message_id, id] : accepted) EXPECT_TRUE(seen.contains(message_id)) << "processed and never handed over: " << message_id;
-  for (const auto& [message_id, id] : accepted) {
-    const auto own = sending.get("/api/v1/messages/" + id).json();
+  for (const auto& [message_id, sent] : accepted) {
+    EXPECT_TRUE(seen.contains(message_id)) << "processed and never handed over: " << message_id;
+    const auto own = sending.get("/api/v1/messages/" + sent.id).json();
+    EXPECT_EQ(own.value("profile", ""), sent.profile);
     EXPECT_EQ(own.value("state", ""), "DELIVERED") << own.dump();
     EXPECT_TRUE(own.value("confirmed", false));
     const auto theirs = receiving.get("/api/v1/messages?direction=inbound&messageId=" + message_id).json();
     ASSERT_EQ(theirs.size(), 1U) << "received once: " << message_id;
     EXPECT_EQ(theirs[0].value("state", ""), "PROCESSED") << theirs[0].dump();
+    EXPECT_EQ(receiving.get("/api/v1/messages/" + theirs[0].value("id", "") + "/payloads/0").body, sent.text);
   }
   EXPECT_THAT(consumer.again(), ::testing::IsEmpty()) << "confirmed and offered again";
   EXPECT_EQ(total(receiving, "direction=inbound"), total(sending, "direction=outbound"));

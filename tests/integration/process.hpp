@@ -18,10 +18,13 @@ namespace schakel::integration {
 
 using Steady = std::chrono::steady_clock;
 
-// Looks again every few milliseconds until `condition` holds. False after `at_most`.
+// How much longer than on an idle machine things may take: a test that waits for something fails late rather than wrongly.
+inline constexpr int patience = 6;
+
+// Looks again every few milliseconds until `condition` holds. False after `at_most`, with patience.
 template <class Condition>
 bool becomes(Condition condition, std::chrono::milliseconds at_most) {
-  const auto until = Steady::now() + at_most;
+  const auto until = Steady::now() + patience * at_most;
   while (!condition()) {
     if (Steady::now() > until) return false;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));

@@ -113,6 +113,7 @@ struct SiteOptions {
   std::string external = "", inner = "";  // more keys of the external listener; of internal and admin: ", tls = \"oneSided\""
   std::string more = "";                  // more tables of the configuration
   std::string pki = "";                   // more keys of [pki]
+  std::vector<std::string> purposes = {"tls-server", "tls-client"};  // of its certificates
 };
 
 class Site {
@@ -224,8 +225,8 @@ class Site {
            options_.more;
   }
 
-  static server::OwnCertificate in_files(const std::string& name) {
-    return {.certificates = name + ".pem", .key = name + ".key", .passphrase = {}};
+  server::OwnCertificate in_files(const std::string& name) const {
+    return {.certificates = name + ".pem", .key = name + ".key", .passphrase = {}, .purposes = options_.purposes};
   }
 
   void set_up() {

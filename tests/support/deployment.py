@@ -97,11 +97,20 @@ class Deployment:
 
         wait_until("the test PKI serves its CRLs", serves)
 
-    def certificate(self, name, oin, hosts, profile="tls", kvk="12345678"):
-        """Issues a certificate; gives (chain file, key file)."""
-        before = set((self.pki / "ee").glob("*.key")) if (self.pki / "ee").exists() else set()
-        run("pki", "issue", "--dir", self.pki, "--profile", profile, "--oin", oin, "--org", name, "--kvk", kvk, "--dns", ",".join(hosts))
-        (key,) = set((self.pki / "ee").glob("*.key")) - before
+    def certificate(self, name, oin, hosts, profile="tls", kvk="12345678", rsa_bits=0):
+        """Issues a certificate, for a key of `rsa_bits` when that is given; gives (chain file, key file)."""
+        own = self.pki / "ee"
+        subject = ["--dir", self.pki, "--profile", profile, "--oin", oin, "--org", name, "--kvk", kvk, "--dns", ",".join(hosts)]
+        if rsa_bits:
+            own.mkdir(mode=0o700, exist_ok=True)
+            key, request = own / f"{profile}-{oin}-{rsa_bits}.key", self.folder / "request.pem"
+            subprocess.run(["openssl", "req", "-new", "-newkey", f"rsa:{rsa_bits}", "-nodes", "-subj", "/CN=request", "-keyout", key, "-out", request], check=True, capture_output=True)
+            os.chmod(key, 0o600)
+            issued = json.loads(run("pki", "issue", *subject, "--csr", request, "--json").stdout)
+            return pathlib.Path(issued["chain"]), key
+        before = set(own.glob("*.key")) if own.exists() else set()
+        run("pki", "issue", *subject)
+        (key,) = set(own.glob("*.key")) - before
         return key.with_suffix(".chain.pem"), key
 
     def organisation(self, **options):
@@ -111,15 +120,16 @@ class Deployment:
 
 
 class Organisation:
-    """One node. `host` is the name in its certificate and in CPAs; `slug` its tenant."""
+    """One node. `host` is the name in its certificate and in CPAs; `slug` its tenant. `rsa_bits`: of its key, when it must be other than what the test PKI makes."""
 
-    def __init__(self, deployment, slug, name, oin, host, database=None, ports=None, settings=""):
+    def __init__(self, deployment, slug, name, oin, host, database=None, ports=None, settings="", rsa_bits=0):
         self.deployment, self.slug, self.name, self.oin, self.host = deployment, slug, name, oin, host
         self.folder = deployment.folder / slug
         self.folder.mkdir(parents=True, exist_ok=True)
         self.external, self.internal, self.admin, self.ops = ports or free_ports(4)
         self.database = database or f"sqlite:{self.folder / 'schakel.db'}"
         self.settings = settings
+        self.rsa_bits = rsa_bits
         self.config = self.folder / "schakel.toml"
         self.key_file = self.folder / "api-key"
         self.process = None
@@ -134,7 +144,7 @@ class Organisation:
 
     def set_up(self):
         """Certificate, configuration, tenant and first API key."""
-        self.chain, self.key = self.deployment.certificate(self.name, self.oin, [self.host, "localhost"])
+        self.chain, self.key = self.deployment.certificate(self.name, self.oin, [self.host, "localhost"], rsa_bits=self.rsa_bits)
         pki = self.deployment.pki
         self.config.write_text(
             f"""[node]

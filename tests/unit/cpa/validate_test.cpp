@@ -6,8 +6,12 @@
 #include <algorithm>
 #include <set>
 
+#include "cpa/names.hpp"
 #include "cpa/party_id.hpp"
+#include "cpa/signature.hpp"
 #include "support/cpa_samples.hpp"
+#include "support/pki.hpp"
+#include "xmlsecurity/signature.hpp"
 
 namespace schakel::cpa {
 namespace {
@@ -15,6 +19,7 @@ namespace {
 using namespace schakel::testing;
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::IsSupersetOf;
 
@@ -619,12 +624,64 @@ TEST(Validate, ASignatureThatDoesNotVerifyRefuses) {
       "<ds:SignatureValue>AAAA</ds:SignatureValue></ds:Signature></tns:Signature>";
   const auto cpa = replaced_first(example_cpa(), "<tns:Comment", std::string(signature) + "<tns:Comment");
   EXPECT_EQ(codes_of(in_test(cpa), Severity::error), Codes{"V39"});
+}
+
+// `cpa` with one more ds:Signature over it, as one party makes it: behind those that are there already.
+std::string signed_cpa(std::string cpa, const security::KeyPair& signer) {
+  if (cpa.find("<tns:Signature>") == std::string::npos)
+    cpa = replaced_first(cpa, "<tns:Comment", "<tns:Signature></tns:Signature><tns:Comment");
+  const auto document = xml::Document::parse(cpa, {}).value();
+  const std::string transforms = "<ds:Transforms><ds:Transform Algorithm=\"" + std::string(xmlsecurity::uri::enveloped_signature) +
+                                 "\"/><ds:Transform Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"/></ds:Transforms>";
+  xmlsecurity::SignatureToMake make;
+  make.references.push_back({.uri = "",
+                             .transforms = transforms,
+                             .digest = xmlsecurity::canonical_digest(xmlsecurity::DigestMethod::sha256, document.root(), {}).value()});
+  make.key_info = xmlsecurity::x509_key_info(signer.certificate());
+  const auto signature = xmlsecurity::make_signature(make, signer.key(), document.root()).value();
+  return replaced_first(cpa, "</tns:Signature>", signature + "</tns:Signature>");
+}
+
+// CPA-039: both parties sign, the second over the first; each signature verifies.
+TEST(Validate, AnAgreementSignedByItsPartiesIsValid) {
+  SCHAKEL_NEEDS_CPA_STANDARDS();
+  auto& pki = schakel::test::pki();
+  const auto parsed = validate(example_cpa(), options(Mode::test));
+  const auto first = pki.tls(parsed.agreement->parties[0].oin(), "Melder").key_pair;
+  const auto second = pki.tls(parsed.agreement->parties[1].oin(), "Register").key_pair;
+  const auto stranger = pki.tls("00000099000000009000", "Iemand anders").key_pair;
+  const auto to_sign = replaced_first(example_cpa(), "tns:value=\"agreed\"", "tns:value=\"signed\"");
+  const auto once = signed_cpa(to_sign, *first);
+  const auto twice = signed_cpa(once, *second);
+
   auto asked = options(Mode::test);
-  asked.signature = [](xml::Element, Instant) { return std::nullopt; };
-  EXPECT_THAT(validate(cpa, asked).findings, IsEmpty());
-  EXPECT_THAT(validate(replaced_first(cpa, "tns:value=\"agreed\"", "tns:value=\"signed\""), asked).findings, IsEmpty());
-  asked.signature = [](xml::Element, Instant) { return "wrong digest"; };
-  EXPECT_EQ(codes_of(validate(cpa, asked), Severity::error), Codes{"V39"});
+  asked.certificates = nullptr;
+  EXPECT_EQ(codes_of(validate(to_sign, asked), Severity::error), Codes{"V39"}) << "signed, it says";
+  EXPECT_EQ(codes_of(validate(once, asked), Severity::error), Codes{});
+  EXPECT_EQ(codes_of(validate(twice, asked), Severity::error), Codes{});
+  EXPECT_EQ(codes_of(validate(replaced_first(twice, "<tns:Comment xml:lang=\"", "<tns:Comment xml:lang=\"x-"), asked), Severity::error),
+            Codes{"V39"})
+      << "changed after it was signed";
+  EXPECT_EQ(codes_of(validate(signed_cpa(once, *stranger), asked), Severity::error), Codes{"V39"});
+
+  const auto objection = [&](const std::string& cpa, const CertificateChecks* checks) {
+    const auto document = xml::Document::parse(cpa, {}).value();
+    return signature_objection(document.root().child(names::cpa, "Signature").first_child(),
+                               {parsed.agreement->parties[0].oin(), parsed.agreement->parties[1].oin()}, checks, schakel::test::start());
+  };
+  const TrustStoreChecks trusting(pki.trust());
+  EXPECT_EQ(objection(once, &trusting), std::nullopt);
+  EXPECT_EQ(objection(twice, &trusting), std::nullopt) << "the first verifies without the second";
+  EXPECT_THAT(objection(once, &example_checks()).value(), HasSubstr("not trusted"));
+  const auto value = once.find("<ds:SignatureValue>") + 19;
+  auto broken = once;
+  broken[value] = broken[value] == 'A' ? 'B' : 'A';
+  EXPECT_TRUE(objection(broken, &trusting).has_value());
+  for (const auto& [from, to] : {std::pair<std::string_view, std::string_view>{"URI=\"\"", "URI=\"#x\""},
+                                 {"xmldsig#enveloped-signature", "2000/09/xmldsig#base64"},
+                                 {"2001/04/xmlenc#sha256", "2000/09/xmldsig#sha1"}}) {
+    EXPECT_TRUE(objection(replaced_first(once, from, to, once.find("<ds:Signature ")), &trusting).has_value()) << to;
+  }
 }
 
 TEST(Validate, ASwitchAllowsOtherPortsInProduction) {

@@ -1,4 +1,5 @@
-// Many at once, large, hostile: what must hold whatever arrives (ebms.md 5 A07, A26, A33). On both databases where the database decides.
+// Many at once, large, hostile: what must hold whatever arrives (ebms.md 5 A07, A20, A26, A33). On both databases where the database
+// decides.
 #include <sys/resource.h>
 
 #include <barrier>
@@ -110,6 +111,35 @@ TEST_P(Cluster, has_the_answer_again_after_a_restart) {  // EB-107, EB-222
   database = open();
   EXPECT_EQ(receive(*nodes[1], root).body, first);
   EXPECT_EQ(count("SELECT count(*) FROM messages"), 1);
+}
+
+TEST_P(Cluster, hears_a_pong_on_another_node) {  // EB-181, EB-221; A20
+  std::string ping;
+  const auto result = [&] {
+    Msh::SignalResult found;
+    EXPECT_TRUE(database->commit([&](sql::Transaction& tx) -> Result<> {
+      SCHAKEL_TRY(found, nodes[0]->signal_result(tx, ping));
+      return {};
+    }));
+    return found;
+  };
+  ASSERT_TRUE(database->commit([&](sql::Transaction& tx) -> Result<> {
+    SCHAKEL_TRY(ping, nodes[0]->start_ping(tx, "tb", "sim-1", "", ""));
+    return {};
+  }));
+  EXPECT_FALSE(result().answered);
+  Envelope pong;
+  pong.header.from = {{{"urn:osb:oin", Pair::oin_a}}, "Melder"};
+  pong.header.to = {{{"urn:osb:oin", Pair::oin_b}}, "Ontvanger"};
+  pong.header.cpa_id = "sim-1";
+  pong.header.conversation_id = "c";
+  pong.header.service = uri::signal_service;
+  pong.header.action = "Pong";
+  pong.header.message_id = "pong@a.example";
+  pong.header.ref_to_message_id = ping;
+  pong.header.timestamp = clock.now();
+  EXPECT_EQ(receive(*nodes[1], *build_envelope(pong)).status, 204u);
+  EXPECT_TRUE(result().answered);
 }
 
 SCHAKEL_ON_BOTH_DATABASES(Cluster);

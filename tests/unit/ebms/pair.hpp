@@ -209,6 +209,7 @@ class Node {
       if (octets.empty()) break;
       examination.read(octets, sink);
       largest_read = std::max(largest_read, octets.size());
+      ++reads;
     }
     examination.end_of_blob(sink);
     for (auto& chunk : sink.chunks)
@@ -242,7 +243,7 @@ class Node {
   std::string host_tenant;
   bool suspended = false;
   Error last_error;
-  std::size_t largest_read = 0;
+  std::size_t largest_read = 0, reads = 0;  // of the store, for large parts of secured messages
 };
 
 // Node a (OIN …1) and node b (OIN …2) under one agreement.

@@ -197,4 +197,39 @@ class Secured : public Pair {
   WireRequest captured;
 };
 
+// Under osb-rm-e; the test encrypts for b as it likes.
+class Encryption : public Secured {
+ protected:
+  // A signed request with its payload encrypted by a partner, as it likes.
+  WireRequest encrypted(const xmlsecurity::EncryptionToMake& wanted, const Bytes& plain = "<m/>",
+                        const security::Certificate& recipient = ontvanger().issued.certificate) {
+    const auto request = signed_by(*melder().issued.key_pair, plain_request(plain));
+    auto parts = unpacked(request);
+    for (Part& part : parts.parts) {
+      auto encryptor = xmlsecurity::Encryptor::make(wanted, recipient, a->random).value();
+      Bytes document = encryptor.update(part.octets);
+      document += encryptor.finish();
+      part.octets = std::move(document);
+      part.content_type = "application/xml";
+    }
+    return packed(request, parts);
+  }
+  // What a sends, opened again: the test signs and encrypts it anew.
+  WireRequest plain_request(const Bytes& plain) {
+    auto request = unpacked(unsigned_request({plain}));
+    request.parts.at(0).octets = plain;
+    request.parts.at(0).content_type = "application/xml";
+    return packed(captured, request);
+  }
+  Bytes delivered() { return b->octets(b->payloads(b->inbound().back().id).at(0)); }
+  ::testing::AssertionResult undecryptable(const WireRequest& request, std::string_view reason = "SEC.XML.ONTSLEUTELING") {
+    return refused(request, "cid:" + unpacked(request).parts.at(0).content_id, "Decryption failed.", reason);
+  }
+  void start_encrypted(std::string_view algorithm = "http://www.w3.org/2009/xmlenc11#aes256-gcm") {
+    auto builder = secured(cpa::Profile::osb_rm_e);
+    builder.encryption(std::string(algorithm));
+    start_secured(builder);
+  }
+};
+
 }  // namespace schakel::ebms::testing

@@ -6,6 +6,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using cpa::Profile;
+using testing::Encryption;
 using testing::envelope_of;
 using testing::packed;
 using testing::Secured;
@@ -192,6 +193,24 @@ TEST_F(Secured, large_payloads_pass_in_pieces_and_are_sent_again_octet_for_octet
     EXPECT_LE(b->largest_read, limits::blob_chunk_bytes);
     EXPECT_EQ(b->largest_read > 0, cpa::is_encrypted(profile)) << "a signed message with SHA-256 needs no second reading";
   }
+}
+
+TEST_F(Secured, messages_have_at_most_29_payloads_unless_forced) {  // EB-034; A26
+  start_secured();
+  SubmitRequest request = question(std::vector<Bytes>(30, "<m/>"));
+  const auto refused = a->submit(request);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "payload.notAllowed");
+  EXPECT_NE(refused.error().detail.find("29"), std::string::npos) << refused.error().detail;
+  EXPECT_TRUE(a->submit(question(std::vector<Bytes>(29, "<m/>"))));
+  request.force = true;
+  const auto forced = a->submit(request);
+  ASSERT_TRUE(forced) << forced.error().detail;
+  settle();
+  EXPECT_EQ(a->message(forced->id).state, State::delivered);
+  EXPECT_EQ(b->count("SELECT count(*) FROM payloads"), 29 + 30);
+  start();
+  EXPECT_TRUE(a->submit(question(std::vector<Bytes>(30, "<m/>")))) << "of an unsigned message nothing is said";
 }
 
 TEST_F(Secured, acknowledgements_without_signature_are_given_where_the_agreement_wants_none) {  // EB-094, 2.9 footnote 1
@@ -559,40 +578,6 @@ TEST_F(Secured, a_mapping_puts_a_renewed_certificate_in_the_place_of_the_agreed_
 
 // --- encryption --------------------------------------------------------------------------------------------------------------------------
 
-class Encryption : public Secured {
- protected:
-  // A signed request with its payload encrypted by a partner, as it likes.
-  WireRequest encrypted(const xmlsecurity::EncryptionToMake& wanted, const Bytes& plain = "<m/>",
-                        const security::Certificate& recipient = ontvanger().issued.certificate) {
-    const auto request = signed_by(*melder().issued.key_pair, plain_request(plain));
-    auto parts = unpacked(request);
-    for (Part& part : parts.parts) {
-      auto encryptor = xmlsecurity::Encryptor::make(wanted, recipient, a->random).value();
-      Bytes document = encryptor.update(part.octets);
-      document += encryptor.finish();
-      part.octets = std::move(document);
-      part.content_type = "application/xml";
-    }
-    return packed(request, parts);
-  }
-  // What a sends, opened again: the test signs and encrypts it anew.
-  WireRequest plain_request(const Bytes& plain) {
-    auto request = unpacked(unsigned_request({plain}));
-    request.parts.at(0).octets = plain;
-    request.parts.at(0).content_type = "application/xml";
-    return packed(captured, request);
-  }
-  Bytes delivered() { return b->octets(b->payloads(b->inbound().back().id).at(0)); }
-  ::testing::AssertionResult undecryptable(const WireRequest& request, std::string_view reason = "SEC.XML.ONTSLEUTELING") {
-    return refused(request, "cid:" + unpacked(request).parts.at(0).content_id, "Decryption failed.", reason);
-  }
-  void start_encrypted(std::string_view algorithm = "http://www.w3.org/2009/xmlenc11#aes256-gcm") {
-    auto builder = secured(Profile::osb_rm_e);
-    builder.encryption(std::string(algorithm));
-    start_secured(builder);
-  }
-};
-
 TEST_F(Encryption, round_trips_with_every_algorithm_that_is_allowed) {  // EB-171, EB-172, EB-175; A18
   using xmlsecurity::ContentCipher;
   using xmlsecurity::DigestMethod;
@@ -625,7 +610,7 @@ TEST_F(Encryption, in_cbc_mode_needs_an_agreement_or_an_exception_and_each_use_i
   start_encrypted();
   for (const ContentCipher cipher : {ContentCipher::aes128_cbc, ContentCipher::aes256_cbc}) {
     const xmlsecurity::EncryptionToMake wanted{.cipher = cipher, .id = "p", .mime_type = "application/xml"};
-    EXPECT_TRUE(undecryptable(encrypted(wanted))) << xmlsecurity::uri_of(cipher);
+    EXPECT_TRUE(undecryptable(encrypted(wanted), "SEC.XML.ALGORITME")) << xmlsecurity::uri_of(cipher);
     const cpa::AlgorithmException exception{
         "tb", oin_a, "ebms", std::string(xmlsecurity::uri_of(cipher)), "until they renew", clock.now() - 1h, clock.now() + 240h};
     const auto with = [&](std::vector<cpa::AlgorithmException> exceptions) {
@@ -644,7 +629,7 @@ TEST_F(Encryption, in_cbc_mode_needs_an_agreement_or_an_exception_and_each_use_i
     of_another.partner_oin = oin_b;
     for (const auto& useless : {ended, endless, of_another}) {
       with({useless});
-      EXPECT_TRUE(undecryptable(encrypted(wanted)));
+      EXPECT_TRUE(undecryptable(encrypted(wanted), "SEC.XML.ALGORITME"));
     }
   }
   // An agreement in force that names it is an exception too, both ways.

@@ -274,7 +274,7 @@ TEST_F(Attack, with_signatures_elsewhere_is_refused) {  // EB-157; 3.8 step 1; A
   EXPECT_TRUE(refused_as_invalid(hidden, "SEC.XML.DEKKING")) << "a second one, deeper";
 }
 
-TEST_F(Attack, with_a_signed_copy_beside_is_refused) {  // wrapping; EB-157, A18
+TEST_F(Attack, with_a_signed_copy_beside_is_refused) {  // wrapping; EB-157, SEC-084, A18
   const auto request = good();
   const Bytes root = unpacked(request).root;
   const std::size_t from = root.find("<eb:MessageHeader "), to = root.find("</eb:MessageHeader>") + 19;
@@ -331,6 +331,28 @@ TEST_F(Attack, with_another_key_is_refused) {  // EB-154; A15; key confusion
   const std::size_t at = damaged.root.find("<ds:SignatureValue>") + 30;
   damaged.root[at] = damaged.root[at] == 'A' ? 'B' : 'A';
   EXPECT_TRUE(refused_as_invalid(packed(captured, damaged), "SEC.XML.HANDTEKENING"));
+}
+
+// With two faults the reason is that of the earlier step: structure and coverage, which need no trust; the certificate; the digests.
+TEST_F(Attack, is_judged_step_by_step) {  // EB-155, SEC-084; 3.8
+  const auto uncovered = forged(with_references([](auto& r) { r.pop_back(); }));
+  const auto changed = replaced(good(), "\r\n\r\n<m/>", "\r\n\r\n<n/>");
+  keys->trust(trust_without_lists());
+  EXPECT_TRUE(refused_as_invalid(uncovered, "SEC.XML.DEKKING")) << "no list of revoked certificates would cure it";
+  EXPECT_EQ(to_b(changed).status, 503U) << "no digest is looked at before the certificate is judged";
+  auto& pki = testing::message_pki();
+  const auto lost =
+      pki.issue({.profile = security::PkiProfile::tls, .oin = oin_a, .organisation = "Melder", .kvk = "90000001", .hosts = {"a.example"}});
+  auto builder = secured();
+  builder.certificates(lost.certificate->der, ontvanger().der());
+  start_secured(builder);
+  keys->hold("ta", lost.key_pair);
+  const auto of_lost = replaced(signed_by(*lost.key_pair, unsigned_request()), "\r\n\r\n<m/>", "\r\n\r\n<n/>");
+  EXPECT_TRUE(refused_as_invalid(of_lost, "SEC.XML.HANDTEKENING"));
+  const auto again = replaced(signed_by(*lost.key_pair, unsigned_request()), "\r\n\r\n<m/>", "\r\n\r\n<n/>");
+  ASSERT_TRUE(pki.authority().revoke(lost.certificate->serial, 1, clock.now()));
+  keys->trust(pki.trust());
+  EXPECT_TRUE(refused_as_invalid(again, "SEC.PKI.INGETROKKEN"));
 }
 
 TEST_F(Attack, on_the_size_of_a_signature_is_refused) {  // SEC-112, 3.8 step 3

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "own_authority.hpp"
+#include "security/certificate_cache.hpp"
 #include "security/trust.hpp"
 
 namespace schakel {
@@ -169,6 +170,18 @@ TEST(ProductionAnchors, ArePinnedByTheirFingerprints) {
     EXPECT_EQ(pin->root, certificate->self_issued);
     EXPECT_EQ(certificate->key.bits, 4096);
   }
+}
+
+// What can be read is parsed once and shared; what cannot is an error each time.
+TEST(CertificateCache, ParsesOnce) {
+  security::CertificateCache cache;
+  const auto leaf = authority().leaf({}), other = authority().leaf({});
+  const auto first = cache.from_der(leaf->der), again = cache.from_der(leaf->der);
+  ASSERT_TRUE(first && again);
+  EXPECT_EQ(*first, leaf);
+  EXPECT_EQ(first->native(), again->native()) << "parsed twice";
+  EXPECT_EQ(*cache.from_der(other->der), other);
+  for (int round = 0; round < 2; ++round) EXPECT_EQ(cache.from_der("hello").error().code, "SEC.PKI.ONLEESBAAR");
 }
 
 }  // namespace
