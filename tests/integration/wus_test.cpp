@@ -128,11 +128,6 @@ void load_service(Site& site, const std::string& name, const Json& settings) {
   ASSERT_EQ(activated.status, 200U) << activated.body;
 }
 
-void use_for_everything(Site& site) {
-  site.use_certificates({server::OwnCertificate{
-      .certificates = "tls.pem", .key = "tls.key", .passphrase = {}, .purposes = {"tls-server", "tls-client", "signing", "encryption"}}});
-}
-
 void put_routes(Site& site, const Json& rows) {
   auto api = site.admin();
   const auto version = api.get("/api/v1/routes").header("ETag");
@@ -140,17 +135,24 @@ void put_routes(Site& site, const Json& rows) {
   ASSERT_EQ(put.status, 200U) << put.body;
 }
 
+const std::vector<std::string> everything{"tls-server", "tls-client", "signing", "encryption"};
+
 // Consumer, provider and an intermediary, once for all tests; a service per name.
 class Chain {
  public:
   Chain()
-      : consumer(pki, {.slug = "voorbeeldstad", .name = "Gemeente Voorbeeldstad", .oin = "00000099000000010000", .database_url = {}}),
-        provider(pki, {.slug = "voorbeeldregister", .name = "Voorbeeldregister", .oin = "00000099000000020000", .database_url = {}}),
-        middle(pki, {.slug = "knooppunt", .name = "Knooppunt", .oin = "00000099000000220000", .database_url = {}}) {
-    for (auto* site : {&consumer, &provider, &middle}) {
-      use_for_everything(*site);
-      site->start_and_wait();
-    }
+      : consumer(pki, {.slug = "voorbeeldstad",
+                       .name = "Gemeente Voorbeeldstad",
+                       .oin = "00000099000000010000",
+                       .database_url = {},
+                       .purposes = everything}),
+        provider(pki, {.slug = "voorbeeldregister",
+                       .name = "Voorbeeldregister",
+                       .oin = "00000099000000020000",
+                       .database_url = {},
+                       .purposes = everything}),
+        middle(pki, {.slug = "knooppunt", .name = "Knooppunt", .oin = "00000099000000220000", .database_url = {}, .purposes = everything}) {
+    for (auto* site : {&consumer, &provider, &middle}) site->start_and_wait();
     put_routes(middle, Json::array({{{"id", "door"},
                                      {"direction", "inbound"},
                                      {"match", {{"protocol", "wus"}, {"toOin", provider.options().oin}}},
