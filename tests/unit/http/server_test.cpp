@@ -396,7 +396,7 @@ TEST_F(ServerTest, connections_are_limited_in_total_and_per_address) {
   EXPECT_THAT(metrics.text(), HasSubstr("schakel_http_connections_refused_total{listener=\"external\",reason=\"address\"} 1"));
 }
 
-// SEC-038
+// SEC-038, WUS-004
 TEST_F(ServerTest, a_connection_that_is_too_old_ends_with_its_answer) {
   auto chosen = options();
   chosen.connection_age_max = 0s;
