@@ -139,8 +139,8 @@ Result<std::vector<cpa::AlgorithmException>> algorithm_exceptions(sql::Transacti
 }
 
 // Services that did not change keep what was made of them: compiling a schema takes longer than everything else here.
-Result<std::shared_ptr<const wus::Services>> services(sql::Transaction& transaction, const Configuration& configuration,
-                                                      const Configuration* former, Log& log) {
+Result<std::shared_ptr<const wus::Services>> loaded_services(sql::Transaction& transaction, const Configuration& configuration,
+                                                             const Configuration* former, Log& log) {
   SCHAKEL_TRY(auto rows, exchange::all_contracts(transaction, wus::contract_kind));
   std::vector<std::shared_ptr<const wus::ServiceContract>> loaded;
   for (const auto& row : rows) {
@@ -200,7 +200,7 @@ Result<std::shared_ptr<const Configuration>> Configuration::load(sql::Transactio
       log.error("contract.notLoaded",
                 {{"tenant", tenant->slug}, {"contract", id}, {"code", contract.error().code}, {"detail", contract.error().detail}});
   }
-  SCHAKEL_TRY(configuration->services, services(transaction, *configuration, former, log));
+  SCHAKEL_TRY(configuration->services, loaded_services(transaction, *configuration, former, log));
   SCHAKEL_TRY(const auto keys, exchange::all_documents(transaction, "compromisedKey"));
   for (const auto& key : keys) configuration->compromised_keys.insert(key.key);
   SCHAKEL_TRY(auto urls, url_mappings(transaction, log));
