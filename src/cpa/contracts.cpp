@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "cpa/mandates.hpp"
 #include "cpa/names.hpp"
 #include "cpa/profile.hpp"
 
@@ -378,14 +379,15 @@ Contracts::Verdict Contracts::authenticate(const LoadedContract& contract, int s
   return {false, "SEC.OIN.GEEN_MANDAAT"};
 }
 
+bool allows(const Mandate& mandate, Instant now, std::string_view scope) {
+  return mandate.active && mandate.valid_from <= now && now <= mandate.valid_to && mandate.direction != "outbound" &&
+         covers(mandate.scope, scope);
+}
+
 bool Contracts::has_mandate(std::string_view tenant, std::string_view mandator, std::string_view mandatary, Instant now,
                             std::string_view scope) const {
   const auto [begin, end] = mandates_.equal_range(key_of(tenant, mandator, mandatary));
-  return std::any_of(begin, end, [&](const auto& entry) {
-    const Mandate& mandate = entry.second;
-    return mandate.active && mandate.valid_from <= now && now <= mandate.valid_to && mandate.direction != "outbound" &&
-           covers(mandate.scope, scope);
-  });
+  return std::any_of(begin, end, [&](const auto& entry) { return allows(entry.second, now, scope); });
 }
 
 bool Contracts::acts_for(const LoadedContract& contract, const PartyInfo& party, std::string_view own_oin, Instant now,

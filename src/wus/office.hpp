@@ -31,19 +31,21 @@ struct Office {
   Metrics& metrics;
   std::string node = "a";
 
-  std::function<std::shared_ptr<const Services>()> services;
+  std::function<std::shared_ptr<const Services>()> services = {};
   // Path, revocation and usage of a signing certificate now, by the trust of the tenant's environment (WUS-109).
-  std::function<security::Verdict(std::string_view tenant, std::span<const security::Certificate> chain, Instant now)> judge;
+  std::function<security::Verdict(std::string_view tenant, std::span<const security::Certificate> chain, Instant now)> judge = {};
   // The tenant's key pair for signing now, for this OIN; null: there is none.
-  std::function<std::shared_ptr<const security::KeyPair>(std::string_view tenant, std::string_view oin, Instant now)> signing_key;
-  std::function<std::vector<std::shared_ptr<const security::KeyPair>>(std::string_view tenant, Instant now)> decryption_keys;
-  std::function<bool(std::string_view sha256)> is_own_certificate;
+  std::function<std::shared_ptr<const security::KeyPair>(std::string_view tenant, std::string_view oin, Instant now)> signing_key = {};
+  std::function<std::vector<std::shared_ptr<const security::KeyPair>>(std::string_view tenant, Instant now)> decryption_keys = {};
+  std::function<bool(std::string_view sha256)> is_own_certificate = {};
   // TLS to partners, and to our own back-ends.
-  std::function<Result<std::shared_ptr<security::TlsClient>>(const std::string&tenant)> partner_tls, backend_tls;
+  std::function<Result<std::shared_ptr<security::TlsClient>>(const std::string& tenant)> partner_tls = {};
+  std::function<Result<std::shared_ptr<security::TlsClient>>(const std::string& tenant)> backend_tls = {};
   // The routing table names `intermediary` as the way to `party`; a mandate lets `mandatary` act for `mandator` (WUS-243).
-  std::function<bool(std::string_view tenant, std::string_view party, std::string_view intermediary)> is_intermediary;
-  std::function<bool(std::string_view tenant, std::string_view mandator, std::string_view mandatary, std::string_view scope)> has_mandate;
-  std::function<bool(std::string_view tenant, std::string_view oin)> is_oin_of_tenant;
+  std::function<bool(std::string_view tenant, std::string_view party, std::string_view intermediary)> is_intermediary = {};
+  std::function<bool(std::string_view tenant, std::string_view mandator, std::string_view mandatary, std::string_view scope)> has_mandate =
+      {};
+  std::function<bool(std::string_view tenant, std::string_view oin)> is_oin_of_tenant = {};
 };
 
 }  // namespace schakel::wus
