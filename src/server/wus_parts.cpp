@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cpa/mandates.hpp"
+
 namespace schakel::server {
 namespace {
 
@@ -41,7 +43,10 @@ wus::Office WusParts::office(const Dependencies& given) const {
           .has_mandate =
               [configuration = given.configuration, &clock = given.clock](std::string_view slug, std::string_view mandator,
                                                                           std::string_view mandatary, std::string_view scope) {
-                return configuration()->contracts->has_mandate(slug, mandator, mandatary, clock.now(), scope);
+                const auto mandates = configuration()->contracts->mandates_of(slug);
+                return std::ranges::any_of(mandates, [&](const cpa::Mandate& mandate) {
+                  return mandate.mandator_oin == mandator && mandate.mandatary_oin == mandatary && cpa::allows(mandate, clock.now(), scope);
+                });
               },
           .is_oin_of_tenant =
               [configuration = given.configuration](std::string_view slug, std::string_view oin) {
