@@ -5,7 +5,7 @@
 
 #include "base/limits.hpp"
 #include "base/random.hpp"
-#include "cli/payload.hpp"
+#include "cli/command.hpp"
 
 namespace schakel::cli {
 namespace {
@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t document_bytes_max = 10 * limits::MiB;
 
 // A file name between quotes, as browsers write one.
-std::string quoted(std::string_view name) {
+std::string in_quotes(std::string_view name) {
   std::string out;
   for (const char c : name) out += c == '"' ? "%22" : c == '\r' ? "%0D" : c == '\n' ? "%0A" : std::string(1, c);
   return out;
@@ -34,7 +34,9 @@ Outcome<ApiRequest> service_upload(Shell& shell, const std::string& path, const 
   if (!terms.is_object()) return wrong_usage(settings + " holds no JSON object");
   SystemRandom random;
   const auto boundary = "schakel-" + uuid_v7(random, shell.clock.now());
-  Json contract{{"kind", "wsdl"}, {"settings", terms}};
+  Json contract = Json::object();
+  contract["kind"] = "wsdl";
+  contract["settings"] = terms;
   if (!name.empty()) contract["name"] = name;
   std::string form;
   std::set<std::string> names;
@@ -46,7 +48,7 @@ Outcome<ApiRequest> service_upload(Shell& shell, const std::string& path, const 
       add_part(form, boundary, "name=\"contract\"", "application/json", contract.dump());
     }
     SCHAKEL_TRY(const auto octets, read_file(shell, document, document_bytes_max));
-    add_part(form, boundary, "name=\"document\"; filename=\"" + quoted(file_name) + "\"", "text/xml", octets);
+    add_part(form, boundary, "name=\"document\"; filename=\"" + in_quotes(file_name) + "\"", "text/xml", octets);
   }
   form.append("--").append(boundary).append("--\r\n");
   return ApiRequest{.method = "POST", .path = path, .body = std::move(form), .content_type = "multipart/form-data; boundary=" + boundary};

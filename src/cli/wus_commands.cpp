@@ -3,7 +3,6 @@
 
 #include "base/limits.hpp"
 #include "cli/nouns.hpp"
-#include "cli/payload.hpp"
 
 namespace schakel::cli {
 namespace {
