@@ -72,12 +72,14 @@ http::Awaitable<Answer<Response>> call_as_json(const Office& office, Visit& visi
   if (!operation) co_return Refusal("WUS-C-INPUT", "Het contract kent deze operatie niet.");
   auto payload = wus::read_plain(*body, "application/xml; charset=utf-8", wus::PlainForm::element, service->settings.max_size);
   if (!payload) co_return unreadable(payload.error());
-  auto outcome = co_await office.dependencies.wus_caller->call({.service = service,
-                                                                .operation = operation,
-                                                                .to_oin = to_oin,
-                                                                .message_id = message_id.value_or(""),
-                                                                .traceparent = traceparent_of(visit.request),
-                                                                .payload = std::move(*payload)});
+  // Named: g++ 12 destroys an aggregate twice when it is made inside a co_await.
+  wus::Call call{.service = service,
+                 .operation = operation,
+                 .to_oin = to_oin,
+                 .message_id = message_id.value_or(""),
+                 .traceparent = traceparent_of(visit.request),
+                 .payload = std::move(*payload)};
+  auto outcome = co_await office.dependencies.wus_caller->call(std::move(call));
   if (!outcome) co_return refusal_of(outcome.error());
   OrderedJson answer{{"outcome", outcome->fault ? "fault" : "response"},
                      {"id", outcome->record},
@@ -115,12 +117,14 @@ http::Awaitable<Answer<Response>> call_as_xml(const Office& office, Visit& visit
   auto payload =
       wus::read_plain(*body, visit.request.headers.find("Content-Type").value_or(""), wus::PlainForm::element, service->settings.max_size);
   if (!payload) co_return unreadable(payload.error());
-  auto outcome = co_await office.dependencies.wus_caller->call({.service = service,
-                                                                .operation = operation,
-                                                                .to_oin = {},
-                                                                .message_id = {},
-                                                                .traceparent = traceparent_of(visit.request),
-                                                                .payload = std::move(*payload)});
+  // Named: g++ 12 destroys an aggregate twice when it is made inside a co_await.
+  wus::Call call{.service = service,
+                 .operation = operation,
+                 .to_oin = {},
+                 .message_id = {},
+                 .traceparent = traceparent_of(visit.request),
+                 .payload = std::move(*payload)};
+  auto outcome = co_await office.dependencies.wus_caller->call(std::move(call));
   if (!outcome) co_return refusal_of(outcome.error());
   if (outcome->fault) co_return refusal_of(*outcome->fault);
   Response response;
@@ -163,12 +167,14 @@ http::Awaitable<Answer<Response>> call_as_soap(const Office& office, Visit& visi
   const auto* operation = service->by_action(plain->action);
   if (!operation) co_return own_fault(fail("WUS-C-INPUT", "wsa:Action is of no operation"));
   const auto message_id = plain->message_id;
-  auto outcome = co_await office.dependencies.wus_caller->call({.service = service,
-                                                                .operation = operation,
-                                                                .to_oin = {},
-                                                                .message_id = message_id,
-                                                                .traceparent = traceparent_of(visit.request),
-                                                                .payload = std::move(*plain)});
+  // Named: g++ 12 destroys an aggregate twice when it is made inside a co_await.
+  wus::Call call{.service = service,
+                 .operation = operation,
+                 .to_oin = {},
+                 .message_id = message_id,
+                 .traceparent = traceparent_of(visit.request),
+                 .payload = std::move(*plain)};
+  auto outcome = co_await office.dependencies.wus_caller->call(std::move(call));
   if (!outcome) co_return own_fault(outcome.error());
   // A Fault goes on without headers of the partner (WUS-263).
   auto response =
