@@ -482,7 +482,7 @@ class Flaky {
  public:
   struct Reply {
     unsigned status = 200;
-    std::string type, body;
+    std::string type = {}, body = {};
     std::chrono::milliseconds after{0};
     bool right = false;  // the answer that was asked for
   };
