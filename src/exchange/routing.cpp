@@ -139,7 +139,8 @@ class Checker {
 
   void check_match(const Route& route) {
     const auto& match = route.match;
-    if (!match.protocol.empty() && match.protocol != "ebms") fault("/match/protocol", "unsupported", "only ebms is routed");
+    if (!match.protocol.empty() && match.protocol != "ebms" && match.protocol != "wus")
+      fault("/match/protocol", "unsupported", "only ebms and wus are routed");
     check_oin(match.to_oin, "/match/toOin");
     check_oin(match.from_oin, "/match/fromOin");
     if (!match.path_prefix.empty() && !match.path_prefix.starts_with('/')) fault("/match/pathPrefix", "format", "begins with '/'");
