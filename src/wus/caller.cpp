@@ -203,8 +203,12 @@ Result<CallOutcome> Caller::read_answer(const Call& call, Attempt& attempt) {
 
   CallOutcome outcome{
       .record = attempt.record.message.id, .message_id = attempt.record.message.message_id, .addressing = {}, .body = {}, .fault = {}};
-  const bool unsecured_fault = message.is_fault && settings.profile != Profile::be && !message.security;
-  if (!unsecured_fault) {
+  // A Fault that nobody signed says no more than that it failed, whatever its addressing (WUS-025, WUS-164).
+  const bool bare_fault = message.is_fault && !message.security;
+  const bool unsecured_fault = bare_fault && settings.profile != Profile::be;
+  if (bare_fault) {
+    if (auto addressing = read_addressing(message.addressing, Kind::response, settings)) outcome.addressing = std::move(*addressing);
+  } else {
     auto addressing = read_addressing(message.addressing, Kind::response, settings);
     if (!addressing) return as_client_error(addressing.error());
     outcome.addressing = std::move(*addressing);
