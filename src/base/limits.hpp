@@ -35,6 +35,7 @@ inline constexpr std::size_t xml_depth_max = 128;
 inline constexpr std::size_t xml_attributes_max = 256;
 inline constexpr std::size_t xml_namespaces_max = 64;
 inline constexpr std::size_t xml_name_bytes_max = 1024;
+inline constexpr std::size_t xml_namespace_bytes_max = 4 * KiB;  // canonical forms repeat namespace names on many elements
 inline constexpr std::size_t xml_text_bytes_max = 32 * MiB;
 inline constexpr std::size_t xml_nodes_max = 2'000'000;
 
