@@ -56,9 +56,10 @@ Result<Instant> time_of(Element element) {
 template <class Use>
 void for_each_id(Element element, const Use& use) {
   if (const auto id = element.attribute(ns::wsu, "Id")) use(*id);
+  const auto id = element.attribute("", "Id");
+  if (!id) return;
   const auto space = element.namespace_uri();
-  if (space != ds::ds && space != ds::xenc && space != ds::xenc11) return;
-  if (const auto id = element.attribute("", "Id")) use(*id);
+  if (space == ds::ds || space == ds::xenc || space == ds::xenc11) use(*id);
 }
 
 Result<TokenReference> read_key_identifier(Element identifier, TokenReference reference) {

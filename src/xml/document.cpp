@@ -19,6 +19,13 @@ std::string_view view(const xmlChar* text) {
   return text == nullptr ? std::string_view() : std::string_view(reinterpret_cast<const char*>(text));
 }
 
+// Without measuring the left one: a hostile namespace is long, and is compared for every element.
+bool equals(const xmlChar* text, std::string_view other) {
+  if (text == nullptr) return other.empty();
+  const auto* octets = reinterpret_cast<const char*>(text);
+  return std::strncmp(octets, other.data(), other.size()) == 0 && octets[other.size()] == '\0';
+}
+
 // What one run of the parser found wrong first.
 struct Findings {
   std::string message;
@@ -36,7 +43,7 @@ void on_error(void* user, xmlErrorPtr error) {
 
 void on_start_element(void* user, const xmlChar* name, const xmlChar* prefix, const xmlChar* uri, int namespaces_count,
                       const xmlChar** namespaces, int attributes_count, int defaulted_count, const xmlChar** attributes) {
-  if (uri != nullptr && (view(uri) == xinclude_namespace || view(uri) == xinclude_namespace_2003)) {
+  if (equals(uri, xinclude_namespace) || equals(uri, xinclude_namespace_2003)) {
     static_cast<Findings*>(static_cast<xmlParserCtxtPtr>(user)->_private)->xinclude = true;
   }
   xmlSAX2StartElementNs(user, name, prefix, uri, namespaces_count, namespaces, attributes_count, defaulted_count, attributes);
@@ -206,14 +213,13 @@ std::string_view Element::namespace_uri() const {
   return node_->ns == nullptr ? std::string_view() : view(node_->ns->href);
 }
 bool Element::is(std::string_view uri, std::string_view local_name) const {
-  return name() == local_name && namespace_uri() == uri;
+  return equals(node_->name, local_name) && equals(node_->ns == nullptr ? nullptr : node_->ns->href, uri);
 }
 
 std::optional<std::string> Element::attribute(std::string_view uri, std::string_view local_name) const {
   for (const xmlAttr* attribute = node_->properties; attribute != nullptr; attribute = attribute->next) {
-    if (view(attribute->name) != local_name) continue;
-    const auto found = attribute->ns == nullptr ? std::string_view() : view(attribute->ns->href);
-    if (found == uri) return attribute_value(attribute);
+    if (equals(attribute->name, local_name) && equals(attribute->ns == nullptr ? nullptr : attribute->ns->href, uri))
+      return attribute_value(attribute);
   }
   return std::nullopt;
 }

@@ -6,6 +6,9 @@
 namespace schakel::xml {
 namespace {
 
+// Canonical forms repeat namespace names on many elements.
+constexpr std::size_t namespace_bytes_max = 4 * limits::KiB;
+
 bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
@@ -95,7 +98,8 @@ class Scanner {
     const auto begin = at_;
     SCHAKEL_CHECK(name());
     const auto attribute_name = text_.substr(begin, at_ - begin);
-    if (attribute_name.starts_with("xmlns") && (attribute_name.size() == 5 || attribute_name[5] == ':')) SCHAKEL_CHECK(enter_namespace());
+    const bool is_namespace = attribute_name.starts_with("xmlns") && (attribute_name.size() == 5 || attribute_name[5] == ':');
+    if (is_namespace) SCHAKEL_CHECK(enter_namespace());
     skip_spaces();
     if (at_ >= text_.size() || text_[at_] != '=') return malformed("an attribute without a value");
     ++at_;
@@ -103,6 +107,7 @@ class Scanner {
     if (at_ >= text_.size() || (text_[at_] != '"' && text_[at_] != '\'')) return malformed("an attribute value without quotes");
     const auto end = text_.find(text_[at_], at_ + 1);
     if (end == std::string_view::npos) return malformed("an attribute value without end");
+    if (is_namespace && end - at_ > namespace_bytes_max) return over("a namespace name longer than", namespace_bytes_max);
     if (text_.substr(at_, end - at_).find('<') != std::string_view::npos) return malformed("'<' in an attribute value");
     at_ = end + 1;
     return {};
