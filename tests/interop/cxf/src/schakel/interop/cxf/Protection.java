@@ -111,7 +111,7 @@ final class Protection {
       try {
         super.handleMessage(message);
       } catch (SoapFault uncovered) {
-        throw new SoapFault(uncovered.getMessage(), new WSSecurityException(WSSecurityException.ErrorCode.INVALID_SECURITY, uncovered, uncovered.getMessage()), uncovered.getFaultCode());
+        throw new SoapFault(uncovered.getMessage(), new WSSecurityException(WSSecurityException.ErrorCode.INVALID_SECURITY, uncovered), uncovered.getFaultCode());
       }
     }
   }
