@@ -43,7 +43,7 @@ def report(text, *attachments, number="12345678"):
 def fields(xml):
     """The element of a body as [(name, text)], its own name first: what two writings of one payload have in common."""
     root = ElementTree.fromstring(xml)
-    return [(one.tag.removeprefix("{" + NAMESPACE + "}"), (one.text or "").strip()) for one in root.iter()]
+    return [(one.tag.removeprefix("{" + NAMESPACE + "}"), "" if len(one) else one.text or "") for one in root.iter()]
 
 
 def answer(xml):

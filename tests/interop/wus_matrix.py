@@ -34,9 +34,9 @@ class World:
         self.made(("provider", terms), lambda: self.node.provide(terms, self.partner))
         return self.node.service_url(terms)
 
-    def consumed(self, terms, deviation="", name="", **settings):
-        """@return the id of the contract to call the partner by."""
-        return self.made(("consumer", terms, deviation, name), lambda: self.node.consume(terms, self.partner, deviation, name, **settings))
+    def consumed(self, terms, name="", url="", **settings):
+        """@param name tells contracts of the same terms apart. @param url where, if not at the partner's service of these terms. @return the id of the contract to call the partner by."""
+        return self.made(("consumer", terms, name), lambda: self.node.consume(terms, self.partner, url or self.partner.url(terms), name, **settings))
 
     def made(self, key, make):
         """A contract that could not be made is not tried again: every cell that needs it says why."""
@@ -134,7 +134,7 @@ def addresses(world, terms, calling):
 def key_reference(reference):
     def scenario(world, terms, calling):
         """WUS-144."""
-        contract = world.consumed(terms, name=reference, keyRef=reference) if calling else None
+        contract = world.consumed(terms, reference, keyRef=reference) if calling else None
         exchange(world, terms, calling, register.question(), contract, **({} if calling else {"key_ref": reference}))
 
     return scenario
@@ -142,12 +142,12 @@ def key_reference(reference):
 
 def oaep_sha1(world, terms, calling):
     """WUS-173. What the partner itself makes has SHA-1 already: WSS4J's default."""
-    exchange(world, terms, calling, register.question(), world.consumed(terms, name="oaep-sha1", oaepDigest="sha1"))
+    exchange(world, terms, calling, register.question(), world.consumed(terms, "oaep-sha1", oaepDigest="sha1"))
 
 
 def sha512(world, terms, calling):
     """WUS-170, WUS-171."""
-    contract = world.consumed(terms, name="sha512", signatureAlgorithm="rsa-sha512", digestAlgorithm="sha512")
+    contract = world.consumed(terms, "sha512", signatureAlgorithm="rsa-sha512", digestAlgorithm="sha512")
     if world.partner.wants != "everything":
         refused = world.node.call(contract, register.question())
         if refused.code == "WUS-C-FAULT":
@@ -163,7 +163,7 @@ def deviating(deviation):
         """Refused with the code of wus.md 4.4 or 4.5; nothing reaches the back-end or the caller (WUS-110)."""
         if calling:
             code = CODES[deviation]
-            return expect("the problem", world.node.call(world.consumed(terms, deviation), register.question()).code, code if isinstance(code, str) else code[terms.profile])
+            return expect("the problem", world.node.call(world.consumed(terms, deviation, world.partner.url(terms, deviation)), register.question()).code, code if isinstance(code, str) else code[terms.profile])
         told, reached = world.ask_us(terms, register.question(), deviation=deviation)
         expect("the partner's outcome", (told["outcome"], told.get("faultcode"), told["verified"]), ("fault", FAULTS[deviation], False))
         expect("the calls of the back-end", reached, [])
@@ -175,7 +175,7 @@ def other_profile(world, terms, calling):
     """A message of another profile than the service's (WUS-002): of ours to the partner's service of another profile, and the other way round."""
     other = {"be": "s", "s": "be", "se": "s"}[terms.profile]
     if calling:
-        contract = world.consumed(Terms(other), name=f"naar {terms.profile}", partner_terms=terms)
+        contract = world.consumed(Terms(other), f"naar {terms.profile}", world.partner.url(terms))
         code = world.node.call(contract, register.question()).code
         if code not in ("WUS-C-FAULT", "WUS-C-POLICY"):  # a partner may refuse the request, or answer in its own profile
             raise Failure(f"the problem is {code!r}")

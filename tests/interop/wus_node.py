@@ -45,10 +45,10 @@ class WusNode(Organisation):
             "role": "provider", "path": f"/wus{terms.path()}", "addresses": [self.service_url(terms)], "grants": [{"oin": partner.oin, "operations": []}],
             "backend": {"url": self.backend.url, "mode": "xml"}})
 
-    def consume(self, terms, partner, deviation="", name="", **settings):
-        """Prepares to call the partner. @param name tells contracts of the same terms apart. @return the contract's id."""
-        return self.contract(f"Afname {terms.label} {deviation}{name}".strip(), terms, settings | {
-            "role": "consumer", "partner": {"endpoint": partner.url(terms, deviation), "oin": partner.oin, "fromAddress": f"https://{self.host}/wus"} | ({"certificate": partner.certificate} if terms.encrypted else {})})
+    def consume(self, terms, partner, url, name, **settings):
+        """Prepares to call the partner there. @param name tells contracts of the same terms apart. @return the contract's id."""
+        return self.contract(f"Afname {terms.label} {name}".strip(), terms, settings | {
+            "role": "consumer", "partner": {"endpoint": url, "oin": partner.oin, "fromAddress": f"https://{self.host}/wus"} | ({"certificate": partner.certificate} if terms.encrypted else {})})
 
     def contract(self, name, terms, settings):
         """Uploads the WSDL and its schemas with the settings, and activates the contract."""

@@ -62,31 +62,39 @@ def arguments(payload):
     for one in payload:
         local = etree.QName(one).localname
         if local == "bijlage":
-            out.setdefault(local, []).append(base64.b64decode(one.text))
+            out.setdefault(local, []).append(base64.b64decode(one.text or ""))
         else:
             out[local] = one.text
     return out
 
 
-def call(options, identity):
-    session = requests.Session()
-    session.trust_env = False  # no proxy, no other bundle of CAs
-    session.verify, session.cert = options.trust, (options.chain, options.key)
-    history = zeep.plugins.HistoryPlugin()
-    security = Signature(identity, options.deviation) if options.profile == "s" else None
-    client = zeep.Client(str(WSDL), wsse=security, plugins=[Addresses(options.to, options.sender), history], transport=zeep.transports.Transport(session=session, timeout=60, operation_timeout=60))
-    payload = etree.parse(options.payload).getroot()
-    try:
-        getattr(client.create_service(BINDING, options.url), etree.QName(payload).localname)(**arguments(payload))
-        out = {"outcome": "response", "payload": etree.tostring(history.last_received["envelope"].find(name(SOAP, "Body"))[0], encoding="unicode")}
-    except zeep.exceptions.Fault as fault:
-        declared = fault.detail.find(".//{*}inschrijvingFout/{*}code") if fault.detail is not None else None
-        out = {"outcome": "fault", "faultcode": expanded(fault.code, history), "faultstring": fault.message} | ({"declared": declared.text} if declared is not None else {})
-    except Refused as refused:
-        out = {"outcome": "refused", "reason": str(refused)}
-    except (zeep.exceptions.Error, requests.RequestException, OSError) as failed:
-        out = {"outcome": "failed", "reason": f"{type(failed).__name__}: {failed}"}
-    return out | {"verified": security is not None and security.verified}
+class Calls:
+    """The service as zeep sees it on one set of terms, with its connections."""
+
+    def __init__(self, options, identity):
+        self.security = Signature(identity, options.deviation) if options.profile == "s" else None
+        self.history = zeep.plugins.HistoryPlugin()
+        session = requests.Session()
+        session.trust_env = False  # no proxy, no other bundle of CAs
+        session.verify, session.cert = options.trust, (options.chain, options.key)
+        client = zeep.Client(str(WSDL), wsse=self.security, plugins=[Addresses(options.to, options.sender), self.history],
+                             transport=zeep.transports.Transport(session=session, timeout=60, operation_timeout=60))
+        self.service = client.create_service(BINDING, options.url)
+
+    def call(self, payload):
+        if self.security:
+            self.security.verified = False
+        try:
+            getattr(self.service, etree.QName(payload).localname)(**arguments(payload))
+            out = {"outcome": "response", "payload": etree.tostring(self.history.last_received["envelope"].find(name(SOAP, "Body"))[0], encoding="unicode")}
+        except zeep.exceptions.Fault as fault:
+            declared = fault.detail.find(".//{*}inschrijvingFout/{*}code") if fault.detail is not None else None
+            out = {"outcome": "fault", "faultcode": expanded(fault.code, self.history), "faultstring": fault.message} | ({"declared": declared.text} if declared is not None else {})
+        except Refused as refused:
+            out = {"outcome": "refused", "reason": str(refused)}
+        except (zeep.exceptions.Error, requests.RequestException, OSError) as failed:
+            out = {"outcome": "failed", "reason": f"{type(failed).__name__}: {failed}"}
+        return out | {"verified": self.security is not None and self.security.verified}
 
 
 def expanded(code, history):
@@ -102,15 +110,20 @@ def main():
         parser.add_argument(option, required=True)
     asked = parser.parse_args()
     identity = Identity(asked.key, asked.chain, asked.trust)
-    calls = argparse.ArgumentParser(parents=[], add_help=False)
+    lines = argparse.ArgumentParser(add_help=False)
     for option in ("--url", "--payload"):
-        calls.add_argument(option, required=True)
-    calls.add_argument("--profile", choices=("be", "s"), default="be")
-    calls.add_argument("--deviation", choices=("none", *DEVIATIONS), default="none")
-    calls.add_argument("--to")
-    calls.add_argument("--from", dest="sender")
+        lines.add_argument(option, required=True)
+    lines.add_argument("--profile", choices=("be", "s"), default="be")
+    lines.add_argument("--deviation", choices=("none", *DEVIATIONS), default="none")
+    lines.add_argument("--to")
+    lines.add_argument("--from", dest="sender")
+    known = {}
     for line in sys.stdin:
-        print(json.dumps(call(calls.parse_args(shlex.split(line), namespace=argparse.Namespace(**vars(asked))), identity)), flush=True)
+        options = lines.parse_args(shlex.split(line), namespace=argparse.Namespace(**vars(asked)))
+        terms = (options.url, options.profile, options.deviation, options.to, options.sender)
+        if terms not in known:
+            known[terms] = Calls(options, identity)
+        print(json.dumps(known[terms].call(etree.parse(options.payload, etree.XMLParser(huge_tree=True)).getroot())), flush=True)
 
 
 if __name__ == "__main__":

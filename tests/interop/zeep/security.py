@@ -35,7 +35,7 @@ def name(namespace, local):
 
 
 def parse(octets):
-    return etree.fromstring(octets, etree.XMLParser(resolve_entities=False, no_network=True, strip_cdata=False))
+    return etree.fromstring(octets, etree.XMLParser(resolve_entities=False, no_network=True, strip_cdata=False, huge_tree=True))
 
 
 def header_of(envelope):

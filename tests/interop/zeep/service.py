@@ -56,6 +56,8 @@ def answer(octets, signed, deviation, identity):
         relates_to = text_of(header, "MessageID")
         if signed:
             _, confirm = identity.verify(request)
+        elif any(one.get(name(SOAP, "mustUnderstand")) == "1" and not one.tag.startswith("{" + WSA + "}") for one in header):
+            raise Refused("a mandatory header is not understood")
         payload = request.find(name(SOAP, "Body"))[0]
         if text_of(header, "Action") != f"{register.SERVICE}/{etree.QName(payload).localname}Request" or not text_of(header, "To"):
             raise Refused("wsa:Action is not that of the element in the Body")
@@ -74,14 +76,30 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     identity = None
 
+    def body(self):
+        """With a length, or in chunks; None when it is too large."""
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            length = int(self.headers.get("Content-Length", "0"))
+            return self.rfile.read(length) if length <= REQUEST_BYTES_MAX else None
+        out = bytearray()
+        while (size := int(self.rfile.readline().partition(b";")[0], 16)) > 0:
+            if len(out) + size > REQUEST_BYTES_MAX:
+                return None
+            out += self.rfile.read(size)
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass  # trailers
+        return bytes(out)
+
     def do_POST(self):
         profile, _, deviation = self.path.partition("?")[0].lstrip("/").partition("-")
-        length = int(self.headers.get("Content-Length", "-1"))
+        request = self.body()
+        if request is None:
+            self.close_connection = True
+            return self.send_error(413)
         if profile not in ("be", "s") or deviation not in ("", *DEVIATIONS):
             return self.send_error(404)
-        if not 0 <= length <= REQUEST_BYTES_MAX:
-            return self.send_error(411 if length < 0 else 413)
-        status, octets = answer(self.rfile.read(length), profile == "s", deviation, self.identity)
+        status, octets = answer(request, profile == "s", deviation, self.identity)
         self.send_response(status)
         self.send_header("Content-Type", "text/xml; charset=utf-8")
         self.send_header("Content-Length", str(len(octets)))

@@ -18,6 +18,7 @@ import java.io.InputStreamReader;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -48,6 +49,7 @@ import org.apache.wss4j.common.ext.WSSecurityException;
 final class Client {
   private final Identity identity;
   private final JAXBContext payloads;
+  private final Map<String, IInschrijvingServiceV1> ports = new HashMap<>();  // by URL and terms: their connections stay
 
   private Client(Identity identity) throws JAXBException {
     this.identity = identity;
@@ -61,7 +63,11 @@ final class Client {
   }
 
   private Map<String, Object> call(Options options) throws GeneralSecurityException, JAXBException {
-    var port = port(Terms.of(options), options.need("url"));
+    var terms = Terms.of(options);
+    var key = options.need("url") + " " + terms;
+    if (!ports.containsKey(key)) ports.put(key, port(terms, options.need("url")));
+    var port = ports.get(key);
+    ClientProxy.getClient(port).getResponseContext().clear();
     var context = ((BindingProvider) port).getRequestContext();
     context.put(JAXWSAConstants.CLIENT_ADDRESSING_PROPERTIES, addressing(options));
     var out = new LinkedHashMap<String, Object>();
