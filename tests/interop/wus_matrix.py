@@ -103,7 +103,7 @@ def attachments(world, terms, calling):
 
 
 def large(world, terms, calling):
-    exchange(world, terms, calling, register.report("groot", world.random.randbytes(5 * MiB)))
+    exchange(world, terms, calling, register.report("groot", world.random.randbytes(2 * MiB)))
 
 
 def many(world, terms, calling):
@@ -138,6 +138,12 @@ def key_reference(reference):
         exchange(world, terms, calling, register.question(), contract, **({} if calling else {"key_ref": reference}))
 
     return scenario
+
+
+def by_policy(world, terms, calling):
+    """The partner is set by a WS-SecurityPolicy (WUS-046)."""
+    contract = world.consumed(terms, "policy", world.partner.url(terms, "policy")) if calling else None
+    exchange(world, terms, calling, register.question(), contract, **({} if calling else {"policy": "true"}))
 
 
 def oaep_sha1(world, terms, calling):
@@ -204,9 +210,9 @@ def inline(terms):
 
 BOTH, WE_CALL, THEY_CALL = (True, False), (True,), (False,)
 SCENARIOS = (
-    ("question", question, anyone, BOTH), ("nil", nil, anyone, BOTH), ("characters", characters, anyone, BOTH), ("attachments", attachments, anyone, BOTH), ("5 MiB", large, anyone, BOTH),
+    ("question", question, anyone, BOTH), ("nil", nil, anyone, BOTH), ("characters", characters, anyone, BOTH), ("attachments", attachments, anyone, BOTH), ("2 MiB", large, anyone, BOTH),
     ("fifty calls", many, inline, BOTH), ("declared fault", declared_fault, anyone, BOTH), ("OIN in To and From", addresses, inline, THEY_CALL),
-    *((f"key by {one}", key_reference(one), encrypted, BOTH) for one in ("ski", "thumbprint", "bst")), ("OAEP with SHA-1", oaep_sha1, encrypted, WE_CALL), ("SHA-512", sha512, signed, WE_CALL),
+    *((f"key by {one}", key_reference(one), encrypted, BOTH) for one in ("ski", "thumbprint", "bst")), ("by policy", by_policy, encrypted, BOTH), ("OAEP with SHA-1", oaep_sha1, encrypted, WE_CALL), ("SHA-512", sha512, signed, WE_CALL),
     *((one.replace("-", " "), deviating(one), signed, WE_CALL if one == "no-confirmation" else BOTH) for one in CODES), ("other profile", other_profile, inline, BOTH),
 )
 

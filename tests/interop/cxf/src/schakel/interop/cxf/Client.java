@@ -90,8 +90,9 @@ final class Client {
     factory.setServiceClass(IInschrijvingServiceV1.class);
     factory.setAddress(url);
     factory.getFeatures().add(Protection.addressing());
-    factory.setProperties(Map.of(Message.MTOM_ENABLED, Boolean.toString(terms.mtom())));
-    Protection.install(factory, terms, identity, false);
+    factory.setProperties(new HashMap<>(Map.of(Message.MTOM_ENABLED, terms.mtom())));
+    if (terms.policy()) Policy.install(factory.getFeatures(), factory.getProperties(), identity, false);
+    else Protection.install(factory, terms, identity, false);
     var port = (IInschrijvingServiceV1) factory.create();
     var tls = new TLSClientParameters();
     tls.setKeyManagers(identity.keyManagers());

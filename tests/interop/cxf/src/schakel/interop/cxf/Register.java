@@ -30,7 +30,8 @@ public final class Register implements IInschrijvingServiceV1 {
     answer.setInschrijfnummer(question.getInschrijfnummer());
     answer.setNaam("Bakkerij \u2018t Stoepje & Zn. \ud83e\udd50");
     answer.setStatus("ACTIEF");
-    answer.setOpmerking(question.getPeildatum() == null ? null : "Peildatum ontvangen");
+    var date = question.getPeildatum();  // absent, nil or a date
+    answer.setOpmerking(date == null || date.isNil() ? null : "Peildatum ontvangen");
     return answer;
   }
 

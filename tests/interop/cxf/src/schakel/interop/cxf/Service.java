@@ -2,6 +2,7 @@ package schakel.interop.cxf;
 
 import java.io.IOException;
 import java.security.GeneralSecurityException;
+import java.util.HashMap;
 import java.util.Map;
 import org.apache.cxf.BusFactory;
 import org.apache.cxf.configuration.jsse.TLSServerParameters;
@@ -30,11 +31,12 @@ final class Service {
 
     var keyReference = options.get("key-ref", "issuerserial");
     for (var profile : Profile.values()) {
-      for (var mtom : new boolean[] {false, true}) offer(port, new Terms(profile, mtom, keyReference, Deviation.NONE), identity);
+      for (var mtom : new boolean[] {false, true}) offer(port, new Terms(profile, mtom, keyReference, Deviation.NONE, false), identity);
       if (profile == Profile.BE) continue;
       for (var deviation : Deviation.values())
-        if (deviation != Deviation.NONE) offer(port, new Terms(profile, false, keyReference, deviation), identity);
+        if (deviation != Deviation.NONE) offer(port, new Terms(profile, false, keyReference, deviation, false), identity);
     }
+    offer(port, new Terms(Profile.SE, false, keyReference, Deviation.NONE, true), identity);
     System.out.println("ready");
     Thread.currentThread().join();
   }
@@ -44,8 +46,9 @@ final class Service {
     factory.setServiceBean(new Register());
     factory.setAddress("https://localhost:" + port + terms.path());
     factory.getFeatures().add(Protection.addressing());
-    factory.setProperties(Map.of(Message.MTOM_ENABLED, Boolean.toString(terms.mtom())));
-    Protection.install(factory, terms, identity, true);
+    factory.setProperties(new HashMap<>(Map.of(Message.MTOM_ENABLED, terms.mtom())));
+    if (terms.policy()) Policy.install(factory.getFeatures(), factory.getProperties(), identity, true);
+    else Protection.install(factory, terms, identity, true);
     factory.create();
   }
 }

@@ -4,7 +4,7 @@ import java.util.Arrays;
 import java.util.Locale;
 
 /** How one side of a call secures and writes its messages. */
-record Terms(Profile profile, boolean mtom, String keyReference, Deviation deviation) {
+record Terms(Profile profile, boolean mtom, String keyReference, Deviation deviation, boolean policy) {
   /** Digikoppeling 2W-be, 2W-be-S, 2W-be-SE (WUS-001). */
   enum Profile {
     BE, S, SE
@@ -25,10 +25,11 @@ record Terms(Profile profile, boolean mtom, String keyReference, Deviation devia
     NO_CONFIRMATION,
   }
 
-  /** Options: {@code --profile be|s|se}, {@code --mtom true}, {@code --key-ref issuerserial|ski|thumbprint|bst}, {@code --deviation old-timestamp|...}. */
+  /** Options: {@code --profile be|s|se}, {@code --mtom true}, {@code --key-ref issuerserial|ski|thumbprint|bst}, {@code --deviation old-timestamp|...},
+   * {@code --policy true} (se only: set by {@link Policy}). */
   static Terms of(Options options) {
     return new Terms(named(Profile.class, options.get("profile", "be")), Boolean.parseBoolean(options.get("mtom", "false")), options.get("key-ref", "issuerserial"),
-        named(Deviation.class, options.get("deviation", "none")));
+        named(Deviation.class, options.get("deviation", "none")), Boolean.parseBoolean(options.get("policy", "false")));
   }
 
   boolean signed() {
@@ -41,12 +42,12 @@ record Terms(Profile profile, boolean mtom, String keyReference, Deviation devia
 
   /** The same terms, kept. */
   Terms honest() {
-    return new Terms(profile, mtom, keyReference, Deviation.NONE);
+    return new Terms(profile, mtom, keyReference, Deviation.NONE, policy);
   }
 
-  /** The path of the endpoint that {@link Service} offers on these terms: {@code /se-mtom}, {@code /s-old-timestamp}. */
+  /** The path of the endpoint that {@link Service} offers on these terms: {@code /se-mtom}, {@code /se-policy}, {@code /s-old-timestamp}. */
   String path() {
-    return "/" + name(profile) + (mtom ? "-mtom" : "") + (deviation == Deviation.NONE ? "" : "-" + name(deviation));
+    return "/" + name(profile) + (mtom ? "-mtom" : "") + (policy ? "-policy" : "") + (deviation == Deviation.NONE ? "" : "-" + name(deviation));
   }
 
   private static String name(Enum<?> value) {
