@@ -24,7 +24,8 @@ void check_signatures(const Subject& subject) {
   std::vector<std::string> oins;
   for (const auto& party : subject.agreement.parties) oins.push_back(party.oin());
   for (const auto signature : holder.children(names::ds, "Signature")) {
-    if (const auto objection = signature_objection(signature, oins, subject.options.certificates, subject.options.now)) subject.report.add(rules::V39, signature.path(), "the signature does not verify: " + *objection);
+    if (const auto objection = signature_objection(signature, oins, subject.options.certificates, subject.options.now))
+      subject.report.add(rules::V39, signature.path(), "the signature does not verify: " + *objection);
   }
 }
 
