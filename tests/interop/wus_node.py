@@ -53,7 +53,7 @@ class WusNode(Organisation):
     def contract(self, name, terms, settings):
         """Uploads the WSDL and its schemas with the settings, and activates the contract."""
         settings = {"ownOin": self.oin, "profile": PROFILES[terms.profile], "mtom": "required" if terms.mtom else "off"} | settings
-        body, content_type = bundle({"kind": "wsdl", "name": name, "settings": settings})
+        body, content_type = bundle({"kind": "wsdl", "name": name, "main": "inschrijving-v1.wsdl", "settings": settings})
         status, answer, _ = self.request("POST", "/api/v1/contracts", body, content_type=content_type)
         if status in (404, 405, 415, 501):
             raise NotYet(f"contracts of kind wsdl are not taken: POST /api/v1/contracts answered {status}")
