@@ -6,6 +6,7 @@ import json
 import pathlib
 import secrets
 import threading
+import time
 
 import register
 from deployment import Failure, Organisation
@@ -62,6 +63,7 @@ class WusNode(Organisation):
         contract_id = json.loads(answer)["id"]
         _, _, headers = self.request("GET", f"/api/v1/contracts/{contract_id}")
         self.json("POST", f"/api/v1/contracts/{contract_id}/_activate", headers={"If-Match": headers["ETag"]})
+        time.sleep(1.2)  # a node takes a changed configuration over within a second
         return contract_id
 
     def call(self, contract_id, xml):
