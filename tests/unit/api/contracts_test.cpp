@@ -179,9 +179,35 @@ TEST_F(ContractRoutes, TooMuchOrSomethingElseIsNotRead) {
   const auto large = document() + std::string(2 * 1024 * 1024, ' ');
   EXPECT_EQ(upload(large).status, 413U);
   EXPECT_EQ(validate(large).status, 413U);
-  for (const auto* type : {"application/json", "text/plain", "multipart/form-data; boundary=x", ""})
+  for (const auto* type : {"application/json", "text/plain", "multipart/mixed; boundary=x", ""})
     EXPECT_EQ(upload(document(), "", type).status, 415U) << type;
   EXPECT_EQ(upload(document(), "", "text/xml; charset=utf-8").status, 201U);
+}
+
+// ADP-300: the description of a service comes as a form; every fault is told, nothing is stored
+TEST_F(ContractRoutes, AFormThatIsNoServiceIsRefused) {
+  const std::string type = "multipart/form-data; boundary=b";
+  const auto part = [](const std::string& disposition, const std::string& octets) {
+    return "--b\r\nContent-Disposition: form-data; " + disposition + "\r\n\r\n" + octets + "\r\n";
+  };
+  const std::string contract =
+      R"({"kind":"wsdl","settings":{"role":"provider","profile":"2W-be","ownOin":"00000099000000010000","path":"/wus/x","backend":{"url":"http://127.0.0.1:1/x"}}})";
+  const std::string wsdl = part(R"(name="document"; filename="a.wsdl")", "<definitions xmlns=\"http://schemas.xmlsoap.org/wsdl/\"/>");
+  const auto code = [&](const std::string& form) { return upload(form + "--b--\r\n", "", type).json().value("code", ""); };
+  EXPECT_EQ(code(wsdl), "request.invalid") << "no contract";
+  EXPECT_EQ(code(part("name=\"contract\"", contract) + part("name=\"contract\"", contract) + wsdl), "request.invalid") << "two contracts";
+  EXPECT_EQ(code(part("name=\"contract\"", contract) + part("name=\"document\"", "<a/>")), "request.invalid")
+      << "a document without a name";
+  EXPECT_EQ(code(part("name=\"other\"", "x")), "request.invalid");
+  EXPECT_EQ(code(part("name=\"contract\"", "{") + wsdl), "request.invalid");
+  EXPECT_EQ(code(part("name=\"contract\"", R"({"kind":"cpa","settings":{}})") + wsdl), "request.invalid");
+  EXPECT_EQ(code(part("name=\"contract\"", R"({"kind":"wsdl","settings":{},"more":1})") + wsdl), "request.invalid");
+  EXPECT_EQ(code(part("name=\"contract\"", contract) + wsdl + wsdl), "request.invalid") << "one name twice";
+  const auto judged = upload(part("name=\"contract\"", R"({"kind":"wsdl","settings":{"role":"provider"}})") + wsdl + "--b--\r\n", "", type);
+  EXPECT_EQ(judged.json().value("code", ""), "contract.invalid") << judged.body;
+  EXPECT_FALSE(judged.json()["findings"].empty()) << judged.body;
+  EXPECT_FALSE(judged.json()["errors"].empty()) << judged.body;
+  EXPECT_EQ(send("GET", "/api/v1/contracts?kind=wsdl").body, "[]");
 }
 
 // CPA-052, ADP-303: neither party, or both, is of the tenant; CPA-011: the end has come

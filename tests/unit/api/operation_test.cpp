@@ -94,6 +94,9 @@ TEST_F(Operation, EachRoleMayDoWhatTheSpecificationGivesIt) {
       {"GET /jobs/{id}", "Ptoiuv"},
       {"GET /jobs/{id}/results", "Ptoiuv"},
       {"POST /jobs/{id}/_stop", "to"},
+      {"POST /calls", "ti"},
+      {"POST /wus/{contractId}", "ti"},
+      {"POST /wus/{contractId}/{operation}", "ti"},
       {"GET /message-events", "Ptoiuv"},
       {"POST /message-events/{id}/_process", "ti"},
       // taking from a queue lends messages out, so it is an act
