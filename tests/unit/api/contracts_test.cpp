@@ -193,7 +193,7 @@ TEST_F(ContractRoutes, AFormThatIsNoServiceIsRefused) {
   const std::string contract =
       R"({"kind":"wsdl","settings":{"role":"provider","profile":"2W-be","ownOin":"00000099000000010000","path":"/wus/x","backend":{"url":"http://127.0.0.1:1/x"}}})";
   const std::string wsdl = part(R"(name="document"; filename="a.wsdl")", "<definitions xmlns=\"http://schemas.xmlsoap.org/wsdl/\"/>");
-  const auto code = [&](const std::string& form) { return upload(form + "--b--\r\n", "", type).json().value("code", ""); };
+  const auto code = [&](const std::string& form) { return upload(form + "--b--\r\n", "", type).code(); };
   EXPECT_EQ(code(wsdl), "request.invalid") << "no contract";
   EXPECT_EQ(code(part("name=\"contract\"", contract) + part("name=\"contract\"", contract) + wsdl), "request.invalid") << "two contracts";
   EXPECT_EQ(code(part("name=\"contract\"", contract) + part("name=\"document\"", "<a/>")), "request.invalid")
@@ -204,9 +204,9 @@ TEST_F(ContractRoutes, AFormThatIsNoServiceIsRefused) {
   EXPECT_EQ(code(part("name=\"contract\"", R"({"kind":"wsdl","settings":{},"more":1})") + wsdl), "request.invalid");
   EXPECT_EQ(code(part("name=\"contract\"", contract) + wsdl + wsdl), "request.invalid") << "one name twice";
   const auto judged = upload(part("name=\"contract\"", R"({"kind":"wsdl","settings":{"role":"provider"}})") + wsdl + "--b--\r\n", "", type);
-  EXPECT_EQ(judged.json().value("code", ""), "contract.invalid") << judged.body;
-  EXPECT_FALSE(judged.json()["findings"].empty()) << judged.body;
-  EXPECT_FALSE(judged.json()["errors"].empty()) << judged.body;
+  EXPECT_EQ(judged.code(), "contract.invalid") << judged.body;
+  EXPECT_FALSE(judged.json["findings"].empty()) << judged.body;
+  EXPECT_FALSE(judged.json["errors"].empty()) << judged.body;
   EXPECT_EQ(send("GET", "/api/v1/contracts?kind=wsdl").body, "[]");
 }
 
