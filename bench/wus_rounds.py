@@ -15,6 +15,8 @@ from wus_peers import PARTNERS, Terms
 PAYLOAD_BYTES = 2048
 TERMS = Terms("s")
 LOAD_CPU_MAX = 0.85  # above that, the load was measured and not the service
+WARM_UP_ROUNDS_MAX, STILL_WARMING = 10, 0.95  # a JVM goes on compiling for thousands of requests: warm is when a round costs hardly less than the one before
+QUIET = ".level = SEVERE\n"  # WSS4J warns at every request; no partner would leave that on
 
 
 class Side:
@@ -41,11 +43,20 @@ class Side:
             raise Failure(f"{self.name} refused {figures['refused']} of {requests} requests")
         return figures
 
+    def warm_up(self, requests, run):
+        last = float("inf")
+        for _ in range(WARM_UP_ROUNDS_MAX):
+            cost = self.take(requests, run.cpu_seconds)["cpuMicroseconds"]
+            if cost > STILL_WARMING * last:
+                return
+            last = cost
+        print(f"  {self.name:12} was still getting faster after {WARM_UP_ROUNDS_MAX} rounds of {requests} requests", flush=True)
+
     def measure(self, requests, run):
         one = self.take(requests, run.cpu_seconds)
         self.rounds.append(one)
-        print(f"  {self.name:12} {one['rate']:10,.0f} requests/s {one['cpuMicroseconds']:10,.0f} us/request {run.memory_mib(self.organisation.process):8,.0f} MiB   p50 {one['medianMicroseconds']:,} us, "
-              f"p99 {one['p99Microseconds']:,} us" + ("   the load was the limit" if one["loadCpu"] > LOAD_CPU_MAX else ""), flush=True)
+        latency = f"p50 {one['medianMicroseconds']:,} us, p99 {one['p99Microseconds']:,} us" + ("   the load was the limit" if one["loadCpu"] > LOAD_CPU_MAX else "")
+        print(f"  {self.name:12} {one['rate']:10,.0f} requests/s {one['cpuMicroseconds']:10,.0f} us/request {run.memory_mib(self.organisation.process):8,.0f} MiB   {latency}", flush=True)
 
     def figures(self, run):
         median = {key: round(statistics.median(one[key] for one in self.rounds), 1) for key in self.rounds[0]}
@@ -61,7 +72,9 @@ def compare(folder, asked, run):
         node = WusNode(deployment, slug="node", name="Node", oin="00000099000000010000", host="wus.node.example", settings='[log]\nlevel = "warning"')
         peer = PARTNERS[asked.peer](deployment, slug="peer", name="Peer", oin="00000099000000300000", host="wus.peer.example")
         client = PARTNERS[asked.peer](deployment, slug="load", name="Load Partner", oin="00000099000000020000", host="wus.load.example")
-        peer.java = client.java = ("java",)  # no mean settings: what a partner gets who sets none
+        quiet = deployment.folder / "logging.properties"
+        quiet.write_text(QUIET, encoding="utf-8")
+        peer.java = client.java = ("java", f"-Djava.util.logging.config.file={quiet}")  # memory and compiler as a partner gets them who sets nothing
         client.set_up()
         for one in (node, peer):
             one.set_up()
@@ -70,7 +83,7 @@ def compare(folder, asked, run):
         print(f"{asked.peer}: JVM defaults; schakel: {node.database}; both on core 0, the load and our back-end on core 1; 2W-be-S, {PAYLOAD_BYTES} bytes, {asked.connections} connections")
         ours, theirs = Side("schakel", node, client, node.service_url(TERMS), asked.connections), Side(asked.peer, peer, client, peer.url(TERMS), asked.connections)
         for side in (ours, theirs):
-            side.take(asked.warm_up, run.cpu_seconds)
+            side.warm_up(asked.warm_up, run)
         for _ in range(asked.rounds):
             ours.measure(asked.messages, run)
             theirs.measure(max(asked.messages // 5, 500), run)

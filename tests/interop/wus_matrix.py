@@ -212,7 +212,8 @@ BOTH, WE_CALL, THEY_CALL = (True, False), (True,), (False,)
 SCENARIOS = (
     ("question", question, anyone, BOTH), ("nil", nil, anyone, BOTH), ("characters", characters, anyone, BOTH), ("attachments", attachments, anyone, BOTH), ("2 MiB", large, anyone, BOTH),
     ("fifty calls", many, inline, BOTH), ("declared fault", declared_fault, anyone, BOTH), ("OIN in To and From", addresses, inline, THEY_CALL),
-    *((f"key by {one}", key_reference(one), encrypted, BOTH) for one in ("ski", "thumbprint", "bst")), ("by policy", by_policy, encrypted, BOTH), ("OAEP with SHA-1", oaep_sha1, encrypted, WE_CALL), ("SHA-512", sha512, signed, WE_CALL),
+    *((f"key by {one}", key_reference(one), encrypted, BOTH) for one in ("ski", "thumbprint", "bst")), ("by policy", by_policy, encrypted, BOTH),
+    ("OAEP with SHA-1", oaep_sha1, encrypted, WE_CALL), ("SHA-512", sha512, signed, WE_CALL),
     *((one.replace("-", " "), deviating(one), signed, WE_CALL if one == "no-confirmation" else BOTH) for one in CODES), ("other profile", other_profile, inline, BOTH),
 )
 

@@ -65,6 +65,7 @@ final class Identity {
     var crypto = new Merlin();
     crypto.setKeyStore(keys);
     crypto.setTrustStore(trusted);
+    crypto.setEnablePrivateKeyCaching(true);  // as when it is made from properties; a key store opens its key slowly
     return crypto;
   }
 
