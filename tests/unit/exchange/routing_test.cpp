@@ -288,7 +288,7 @@ TEST(Routing, WhatIsNotBuiltIsRefused) {
   for (const auto kind : {TargetKind::webhook, TargetKind::queue, TargetKind::stream, TargetKind::spool, TargetKind::dai, TargetKind::amqp,
                           TargetKind::kafka})
     EXPECT_THAT(faults({out("1").to(a).target({kind, {}, {}, {}})}), ElementsAre("/0/target/kind unsupported")) << to_string(kind);
-  EXPECT_THAT(faults({out("1").to(a).protocol("wus").partner("https://x.example/")}), ElementsAre("/0/match/protocol unsupported"));
+  EXPECT_THAT(faults({out("1").to(a).protocol("gb").partner("https://x.example/")}), ElementsAre("/0/match/protocol unsupported"));
   auto hidden = in("1").to(a).partner("https://x.example/");
   hidden.party_visible = false;
   EXPECT_THAT(faults({hidden}), ElementsAre("/0/visibility unsupported"));
