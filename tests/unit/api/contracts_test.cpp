@@ -207,7 +207,7 @@ TEST_F(ContractRoutes, AFormThatIsNoServiceIsRefused) {
   EXPECT_EQ(judged.code(), "contract.invalid") << judged.body;
   EXPECT_FALSE(judged.json["findings"].empty()) << judged.body;
   EXPECT_FALSE(judged.json["errors"].empty()) << judged.body;
-  EXPECT_EQ(get("/api/v1/contracts?kind=wsdl").body, "[]");
+  EXPECT_EQ(get("/contracts?kind=wsdl").body, "[]");
 }
 
 // CPA-052, ADP-303: neither party, or both, is of the tenant; CPA-011: the end has come
