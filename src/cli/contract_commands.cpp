@@ -93,10 +93,10 @@ Outcome<> validate(Shell& shell, const ValidateOptions& options) {
 // A contract's own id, a cpaid, or the name of a service.
 Outcome<std::string> contract_path(Api& api, const std::string& text) {
   SCHAKEL_TRY(const auto found, get_list(api, Query().add("cpaId", text).on("/contracts"), 2));
+  if (found.size() == 1) return "/contracts/" + percent_encoded(text_at(found[0], "id"));
   SCHAKEL_TRY(const auto services, get_list(api, Query().add("kind", "wsdl").on("/contracts"), list_items_max));
   for (const auto& service : services)
     if (text_at(service, "name") == text) return "/contracts/" + percent_encoded(text_at(service, "id"));
-  if (found.size() == 1) return "/contracts/" + percent_encoded(text_at(found[0], "id"));
   return "/contracts/" + percent_encoded(text);
 }
 
