@@ -692,6 +692,20 @@ TEST_F(Encryption, SeveralEncryptedKeysOfWhichOneIsForUs) {
             invalid_security);
 }
 
+// WUS-144: a bare certificate, which is ours or not.
+TEST_F(Encryption, ACertificateItselfMayNameTheRecipient) {
+  const auto text = content(vectors / "se-request-issuerserial.xml");
+  const auto key = text.find("<xenc:EncryptedKey");
+  const auto begin = text.find("<wsse:SecurityTokenReference>", key), end = text.find("</wsse:SecurityTokenReference>", begin) + 30;
+  const auto named = [&](const std::string& who) {
+    const auto certificate = security::Certificate::from_pem(content(vectors / "keys" / (who + ".crt.pem"))).value();
+    const auto data = "<ds:X509Data><ds:X509Certificate>" + to_base64(certificate->der) + "</ds:X509Certificate></ds:X509Data>";
+    return encrypting(std::string(text).replace(begin, end - begin, data));
+  };
+  EXPECT_EQ(named("provider"), "accepted");
+  EXPECT_EQ(named("outsider"), "wsse:SecurityTokenUnavailable");
+}
+
 // WUS-145
 TEST_F(Encryption, ADistinguishedNameHasManySpellings) {
   const auto certificate = key_pair("provider")->certificate();
