@@ -111,7 +111,7 @@ def play(say, require, consumer, provider, middle):
     offer(consumer, provider, "register-keten", "2W-be-SE", backend, through=middle)
     target = {"kind": "partner", "url": f"https://localhost:{provider.external}/wus/register-keten", "oin": provider.oin}
     put_routes(middle, [{"id": "door", "direction": "inbound", "match": {"protocol": "wus", "toOin": provider.oin}, "mode": "transparent", "target": target}])
-    put_routes(provider, [{"id": "via", "direction": "outbound", "match": {"toOin": consumer.oin}, "target": {"kind": "intermediary", "oin": middle.oin, "url": f"https://localhost:{middle.external}/wus"}}])
+    put_routes(provider, [{"id": "via", "direction": "outbound", "match": {"protocol": "wus", "toOin": consumer.oin}, "target": {"kind": "intermediary", "oin": middle.oin, "url": f"https://localhost:{middle.external}/wus"}}])
     answer = answered(consumer, "register-keten", "87654321")
     require(Register.asked[-1]["peer"] == middle.oin, f"the call did not come through {middle.name}: {Register.asked[-1]}")
     wait_until(f"{middle.name} has a record of what it passed on", lambda: middle.messages(protocol="wus", messageId=answer["messageId"]), 10)

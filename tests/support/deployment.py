@@ -263,7 +263,7 @@ bind = "127.0.0.1:{self.ops}"
         return self.json("GET", f"/api/v1/messages/{own_id}/events")
 
 
-def specification(name, profile, provider_oin, sync=False, retries=60, interval="PT3S", persist="PT1H"):
+def specification(name, profile, provider_oin, sync=False, retries=20, interval="PT3S", persist="PT1H"):
     """A service specification (cpa.md 2.6): one action each way."""
     service = f"Voorbeeld:{name}:1:0"
     out = {
