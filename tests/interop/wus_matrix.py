@@ -141,8 +141,8 @@ def key_reference(reference):
 
 
 def by_policy(world, terms, calling):
-    """The partner is set by a WS-SecurityPolicy (WUS-046)."""
-    contract = world.consumed(terms, "policy", world.partner.url(terms, "policy")) if calling else None
+    """The partner is set by a WS-SecurityPolicy (WUS-046). Its answers name their token by IssuerSerial, which takes a setting (WUS-108)."""
+    contract = world.consumed(terms, "policy", world.partner.url(terms, "policy"), acceptIndirectToken=True) if calling else None
     exchange(world, terms, calling, register.question(), contract, **({} if calling else {"policy": "true"}))
 
 
