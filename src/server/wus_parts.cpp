@@ -74,8 +74,7 @@ wus::Relay::Dependencies WusParts::relay_dependencies(const Dependencies& given)
 }
 
 WusParts::WusParts(Dependencies given)
-    : configuration_(given.configuration),
-      office_(office(given)),
+    : office_(office(given)),
       caller_(office_),
       endpoint_(office_, {.insecure_transport = given.insecure_transport}, given.audit),
       relay_(endpoint_, office_, relay_dependencies(given), given.relay) {}

@@ -44,7 +44,6 @@ class WusParts {
   wus::Office office(const Dependencies&) const;
   wus::Relay::Dependencies relay_dependencies(const Dependencies&) const;
 
-  std::function<std::shared_ptr<const Configuration>()> configuration_;
   wus::Office office_;
   wus::Caller caller_;
   wus::Endpoint endpoint_;

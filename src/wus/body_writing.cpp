@@ -6,14 +6,13 @@
 #include <array>
 
 #include "http/fields.hpp"
+#include "wus/mtom.hpp"
 #include "wus/names.hpp"
 
 namespace schakel::wus {
 namespace {
 
 using xml::Element;
-
-constexpr std::size_t parts_max = 64;  // of a package, as receivers take them (WUS-027); what is more stays inline
 
 constexpr std::array<bool, 256> plain_characters = [] {
   std::array<bool, 256> plain{};
@@ -104,7 +103,7 @@ BodyText::BodyText(const MessageToMake& make, bool optimise, std::size_t mtom_th
   const std::span<const std::size_t> positions =
       optimise ? std::span<const std::size_t>(make.binary_elements) : std::span<const std::size_t>();
   if (positions.empty() && text_.size() <= uncut_bytes_max) return;
-  std::size_t parts = 1;  // the root
+  std::size_t parts = 1;  // the root; what would be more than receivers take stays inline (WUS-027)
   for (const PlainText& found : plain_texts(text_, positions, uncut_bytes_max + 1)) {
     Cut cut{.at = found, .is_part = false, .octets = {}, .canonical = {}};
     if (parts < parts_max && std::ranges::binary_search(positions, found.element))
