@@ -15,6 +15,8 @@ struct Named {
   Method method;
   std::string_view uri;
 };
+template <class Method>
+Named(Method, std::string_view) -> Named<Method>;  // clang 14, which fuzzes, makes none for aggregates
 
 // security.md 2.6
 constexpr std::array digest_methods{
