@@ -102,7 +102,7 @@ Awaitable<Answer<Response>> in_unit(sql::Database& database, Access access, InTr
     done = co_await exchange::commit(database, unit);
   }
   // A refusal of ours comes back with its errors; an error of the database has nothing but itself.
-  if (answer && !answer->has_value() && !is_storage_error(answer->error().code)) co_return std::move(answer->error());
+  if (answer && !answer->has_value() && !is_storage_error(answer->error().code)) co_return answer->error();
   if (!done)
     co_return Refusal(done.error().code, is_storage_error(done.error().code) ? "De opslag is nu niet beschikbaar." : done.error().detail);
   co_return std::move(*answer);
@@ -164,7 +164,7 @@ Awaitable<Answer<>> Api::State::read_body(const Route& route, Visit& visit, Faul
     visit.json = std::move(*json);
     co_return Answer<>{};
   }
-  if (json.error().errors.empty()) co_return std::move(json.error());
+  if (json.error().errors.empty()) co_return json.error();
   for (auto& fault : json.error().errors) faults.push_back(std::move(fault));
   co_return judge(std::move(faults)).error();
 }
@@ -198,7 +198,7 @@ Awaitable<Answer<Response>> Api::State::answer(Request& request, bool applicatio
   const Route& route = *match.route;
   const auto caller = co_await login.authenticate(request, credential_of(request));
   if (!caller) co_return caller.error();
-  if (auto allowed = co_await login.authorise(request, **caller, route.permission); !allowed) co_return std::move(allowed.error());
+  if (auto allowed = co_await login.authorise(request, **caller, route.permission); !allowed) co_return allowed.error();
   if (!route.any_answer && !accepts_json(request))
     co_return Refusal("request.notAcceptable", "Hier is alleen application/json te krijgen.");
   if (!fits_content_type(request, route.body)) co_return Refusal("request.mediaType", "Dit mediatype wordt hier niet aangenomen.");

@@ -246,7 +246,7 @@ http::Awaitable<Answer<Response>> activate(const Office& office, Visit& visit, F
   Members members(visit.json, "", faults);
   auto valid_from = members.instant("validFrom");
   members.end();
-  if (auto verdict = judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
+  if (auto verdict = judge(std::move(faults)); !verdict) co_return verdict.error();
   if (valid_from && *valid_from <= office.now()) valid_from.reset();  // that is now
   std::optional<Contract> contract;
   auto read = co_await in_unit(office.dependencies.database, Access::read, [&](sql::Transaction& tx) -> Answer<Response> {
@@ -254,7 +254,7 @@ http::Awaitable<Answer<Response>> activate(const Office& office, Visit& visit, F
     SCHAKEL_CHECK(check_if_match(visit.request, contract->version));
     return no_content();
   });
-  if (!read) co_return std::move(read.error());
+  if (!read) co_return read.error();
   if (is_service(*contract)) {
     // The time stays in the settings until it comes; activating now takes it away.
     const auto judged = judge_change(office, *contract, {{"validFrom", valid_from ? Json(to_rfc3339(*valid_from)) : Json()}});
@@ -272,7 +272,7 @@ http::Awaitable<Answer<Response>> activate(const Office& office, Visit& visit, F
   if (!settings) co_return Refusal(settings.error());
   const auto judged = judge_document(office, visit.tenant(), contract->document, *settings, true, valid_from);
   if (auto protection = check_protection(office, *contract, *settings, judged.validation); !protection)
-    co_return std::move(protection.error());
+    co_return protection.error();
   auto done = co_await in_unit(office.dependencies.database, Access::write, [&](sql::Transaction& tx) -> Answer<Response> {
     return apply(tx, office, visit, valid_from ? "schedule" : "activate", [&](sql::Transaction& unit, const Contract& present) {
       if (valid_from) return cpa::schedule(unit, visit.tenant(), present.id, judged, *valid_from, present.version, office.now());
@@ -373,7 +373,7 @@ http::Awaitable<Answer<Response>> ping(const Office& office, Visit& visit, Fault
   Members members(visit.json, "", faults);
   const std::string cpa_id = members.text("cpaId").value_or("");
   members.end();
-  if (auto verdict = judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
+  if (auto verdict = judge(std::move(faults)); !verdict) co_return verdict.error();
   const auto contracts = office.dependencies.contracts();
   const auto* contract = contract_with(*contracts, visit, cpa_id);
   if (contract == nullptr) co_return not_found();

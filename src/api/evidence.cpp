@@ -190,7 +190,7 @@ Awaitable<Result<>> add_octets(Archive& archive, Evidence& evidence, sql::Databa
 }
 
 Awaitable<Answer<Response>> give(const Office& office, Visit& visit, Faults faults) {
-  if (auto verdict = judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
+  if (auto verdict = judge(std::move(faults)); !verdict) co_return verdict.error();
   const bool is_head = visit.request.method == "HEAD";
   const bool may_read_payloads = visit.principal.may("payload.read");
   const std::string actor = "apiKey:" + visit.principal.id;
@@ -207,7 +207,7 @@ Awaitable<Answer<Response>> give(const Office& office, Visit& visit, Faults faul
     SCHAKEL_CHECK(audit(tx, office, visit, "message.export", evidence.message.id, nullptr, {{"payloads", payloads_leave}}));
     return no_content();
   });
-  if (!collected) co_return std::move(collected.error());
+  if (!collected) co_return collected.error();
   const auto environment = office.environment_of(visit.tenant());
   OrderedJson manifest{{"message", evidence.message.id},
                        {"tenant", evidence.message.tenant},

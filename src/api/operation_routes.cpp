@@ -86,7 +86,7 @@ http::Awaitable<Answer<Response>> rotate_in_emergency(const Office& office, Visi
   Members members(visit.json, "", faults);
   const auto reason = read_reason(members);
   members.end();
-  if (auto verdict = judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
+  if (auto verdict = judge(std::move(faults)); !verdict) co_return verdict.error();
   if (!office.dependencies.emergency_plan) co_return not_found();
   auto plan = co_await office.dependencies.emergency_plan(visit.tenant(), visit.path[0]);
   if (!plan) co_return plan.error().code == "notFound" ? not_found() : Refusal(plan.error());

@@ -93,7 +93,7 @@ Response head_of(const exchange::Payload& payload) {
 }
 
 Awaitable<Answer<Response>> download(const Office& office, Visit& visit, Faults faults) {
-  if (auto verdict = judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
+  if (auto verdict = judge(std::move(faults)); !verdict) co_return verdict.error();
   const bool is_head = visit.request.method == "HEAD";
   std::optional<Wanted> wanted;
   // Looking at the octets is in the trail (adapter.md 2.9) before the first of them leaves.
@@ -106,7 +106,7 @@ Awaitable<Answer<Response>> download(const Office& office, Visit& visit, Faults 
               add_trail(tx, office.settings.node, wanted->message, "payloadViewed", "apiKey:" + visit.principal.id, office.now()));
         return no_content();
       });
-  if (!looked) co_return std::move(looked.error());
+  if (!looked) co_return looked.error();
   const auto& payload = wanted->payload;
   Response response = head_of(payload);
   Range range{0, payload.size - 1};

@@ -85,7 +85,7 @@ Awaitable<Result<bool>> something_waits(const Office& office, const Visit& visit
 // A long poll looks with cheap reads; only what is there is leased.
 Awaitable<Answer<Response>> pull(const Office& office, Visit& visit, Faults faults) {
   const Poll poll = read_poll(visit, faults);
-  if (auto verdict = judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
+  if (auto verdict = judge(std::move(faults)); !verdict) co_return verdict.error();
   if (visit.path[0] != default_queue) co_return not_found();
   // HEAD is safe: it takes nothing.
   if (visit.request.method == "HEAD") co_return json_response(200, OrderedJson{{"messages", OrderedJson::array()}});

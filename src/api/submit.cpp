@@ -169,7 +169,7 @@ Awaitable<Answer<>> take_json(const Office& office, Visit& visit, Faults faults,
     co_return body_fault("", "length", "JSON mag ten hoogste " + std::to_string(bytes_max) + " octetten zijn; gebruik multipart/form-data");
   if (!body) co_return Refusal(body.error());
   auto json = read_json(*body);
-  if (!json) co_return std::move(json.error());
+  if (!json) co_return json.error();
   auto fields = read_submit(*json, true, office.now(), faults);
   if (auto verdict = judge_input(std::move(faults)); !verdict) co_return verdict;
   for (std::size_t i = 0; i < fields.data.size(); ++i) place(office, fields.request.payloads[i], std::move(fields.data[i]), taken);
@@ -215,9 +215,9 @@ Awaitable<Answer<>> take_form(const Office& office, Visit& visit, Faults faults,
   if (!first) co_return broken_body(first.error());
   if (!*first || (*first)->name != "message") co_return body_fault("", "form", "het eerste deel moet message heten");
   auto text = co_await read_part(**form, office.settings.json_bytes_max);
-  if (!text) co_return std::move(text.error());
+  if (!text) co_return text.error();
   auto json = read_json(*text);
-  if (!json) co_return std::move(json.error());
+  if (!json) co_return json.error();
   auto fields = read_submit(*json, false, office.now(), faults);
   if (auto verdict = judge_input(std::move(faults)); !verdict) co_return verdict;
   taken.request = std::move(fields.request);
@@ -323,7 +323,7 @@ Awaitable<Answer<Response>> submit(const Office& office, InProgress& in_progress
   }
   if (!read) {
     co_await remove_blobs(office, taken);
-    co_return std::move(read.error());
+    co_return read.error();
   }
   auto answer =
       co_await in_unit(office.dependencies.database, Access::write, [&](sql::Transaction& tx) { return store(tx, office, taken, key); });

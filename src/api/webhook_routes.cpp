@@ -170,8 +170,8 @@ Awaitable<Answer<Response>> create(const Office& office, Visit& visit, Faults fa
   read_webhook(visit.json, faults, true, hook);
   // http is only possible where it is allowed at all; then there is no TLS to speak of.
   if (hook.url.starts_with("http:") && !visit.json.contains("tls")) hook.tls = "none";
-  if (auto verdict = judge_input(std::move(faults)); !verdict) co_return std::move(verdict.error());
-  if (auto target = co_await check_target(office, hook); !target) co_return std::move(target.error());
+  if (auto verdict = judge_input(std::move(faults)); !verdict) co_return verdict.error();
+  if (auto target = co_await check_target(office, hook); !target) co_return target.error();
   const std::string secret = make_webhook_secret(office.dependencies.random);
   hook.secrets = {{secret, hook.created_at, std::nullopt}};
   co_return co_await in_unit(office.dependencies.database, Access::write, [&](sql::Transaction& tx) -> Answer<Response> {
@@ -195,10 +195,10 @@ Awaitable<Answer<Response>> change(const Office& office, Visit& visit, Faults fa
   });
   Webhook after = before.value_or(Webhook());
   if (before) read_webhook(visit.json, faults, false, after);
-  if (auto verdict = judge_input(std::move(faults)); !verdict) co_return std::move(verdict.error());
+  if (auto verdict = judge_input(std::move(faults)); !verdict) co_return verdict.error();
   if (!read) co_return read.error();
   if (after.url != before->url || after.tls != before->tls) {
-    if (auto target = co_await check_target(office, after); !target) co_return std::move(target.error());
+    if (auto target = co_await check_target(office, after); !target) co_return target.error();
   }
   after.changed_at = office.now();
   co_return co_await in_unit(office.dependencies.database, Access::write, [&](sql::Transaction& tx) -> Answer<Response> {
@@ -245,7 +245,7 @@ InTransaction rotate(const Office& office, const Visit& visit, Faults& faults) {
 
 Awaitable<Answer<Response>> test(const Office& office, Visit& visit, Faults faults) {
   Members(visit.json, "", faults).end();
-  if (auto verdict = judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
+  if (auto verdict = judge(std::move(faults)); !verdict) co_return verdict.error();
   std::optional<Webhook> hook;
   const auto read = co_await in_unit(office.dependencies.database, Access::write, [&](sql::Transaction& tx) -> Answer<Response> {
     SCHAKEL_TRY(hook, found(tx, visit, "webhook.act"));

@@ -164,7 +164,7 @@ class Routes {
   using Function = Awaitable<Answer<Response>> (Routes::*)(Visit&, Faults) const;
 
   Awaitable<Answer<Response>> ping(Visit& visit, Faults faults) const {
-    if (auto verdict = api::judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
+    if (auto verdict = api::judge(std::move(faults)); !verdict) co_return verdict.error();
     Ping wanted{visit.path[0], visit.path[1], visit.path[2]};
     const auto done = co_await operations_.ping(visit.principal, std::move(wanted));
     if (!done) co_return done.error();
@@ -176,13 +176,13 @@ class Routes {
       co_return Refusal("request.mediaType", "Een bericht is hier application/json, of multipart/form-data op /messages/mtom.");
     InlineBody body(inline_bytes_);
     auto octets = co_await body.read(*visit.request.body, operations_.office().settings.message_bytes_max);
-    if (!octets) co_return std::move(octets.error());
+    if (!octets) co_return octets.error();
     auto json = api::read_json(*octets);
-    if (!json) co_return std::move(json.error());
+    if (!json) co_return json.error();
     octets->clear();
     octets->shrink_to_fit();
     auto message = read_message(*json, faults);
-    if (auto verdict = api::judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
+    if (auto verdict = api::judge(std::move(faults)); !verdict) co_return verdict.error();
     auto taken = operations_.begin(visit.principal, message.properties);
     for (auto& source : message.data_sources) {
       auto& payload = taken.request.payloads.emplace_back(submit_payload(source));
@@ -192,7 +192,7 @@ class Routes {
   }
 
   Awaitable<Answer<Response>> send_form(Visit& visit, Faults faults) const {
-    if (auto verdict = api::judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
+    if (auto verdict = api::judge(std::move(faults)); !verdict) co_return verdict.error();
     const auto type = visit.request.headers.find("Content-Type").value_or("");
     auto form =
         http::MultipartReader::make(type, *visit.request.body, http::MultipartReader::Limits(), http::MultipartKind::form_data_of_old);
@@ -205,31 +205,31 @@ class Routes {
   }
 
   Awaitable<Answer<Response>> resend_message(Visit& visit, Faults faults) const {
-    if (auto verdict = api::judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
+    if (auto verdict = api::judge(std::move(faults)); !verdict) co_return verdict.error();
     co_return answer_id(co_await operations_.resend(visit.principal, visit.path[0]));
   }
 
   Awaitable<Answer<Response>> unprocessed_messages(Visit& visit, Faults faults) const {
     api::Query query(visit.request, faults);
     GetUnprocessedMessageIds wanted{read_filter(query), read_max(query)};
-    if (auto verdict = api::judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
+    if (auto verdict = api::judge(std::move(faults)); !verdict) co_return verdict.error();
     const auto write = [](const std::string& message_id, std::string_view) { return dump(message_id); };
     Operations::Form form{"[", ",", "]", write};
     auto list = co_await operations_.unprocessed_ids(visit.principal, std::move(wanted), std::move(form));
-    if (!list) co_return std::move(list.error());
+    if (!list) co_return list.error();
     co_return json(std::move(*list));
   }
 
   Awaitable<Answer<Response>> unprocessed_events(Visit& visit, Faults faults) const {
     api::Query query(visit.request, faults);
     GetUnprocessedMessageEvents wanted{read_filter(query), read_event_types(visit.request, faults), read_max(query)};
-    if (auto verdict = api::judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
+    if (auto verdict = api::judge(std::move(faults)); !verdict) co_return verdict.error();
     const auto write = [](const std::string& message_id, std::string_view type) {
       return dump(OrderedJson{{"messageId", message_id}, {"type", type}});
     };
     Operations::Form form{"[", ",", "]", write};
     auto list = co_await operations_.unprocessed_events(visit.principal, std::move(wanted), std::move(form));
-    if (!list) co_return std::move(list.error());
+    if (!list) co_return list.error();
     co_return json(std::move(*list));
   }
 
@@ -237,21 +237,21 @@ class Routes {
   Awaitable<Answer<Response>> get_form(Visit& visit, Faults faults) const { return show(visit, std::move(faults), as_form); }
 
   Awaitable<Answer<Response>> process_message(Visit& visit, Faults faults) const {
-    if (auto verdict = api::judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
+    if (auto verdict = api::judge(std::move(faults)); !verdict) co_return verdict.error();
     const auto done = co_await operations_.process(visit.principal, visit.path[0]);
     if (!done) co_return done.error();
     co_return api::no_content();
   }
 
   Awaitable<Answer<Response>> process_event(Visit& visit, Faults faults) const {
-    if (auto verdict = api::judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
+    if (auto verdict = api::judge(std::move(faults)); !verdict) co_return verdict.error();
     const auto done = co_await operations_.process_event(visit.principal, visit.path[0]);
     if (!done) co_return done.error();
     co_return api::no_content();
   }
 
   Awaitable<Answer<Response>> message_status(Visit& visit, Faults faults) const {
-    if (auto verdict = api::judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
+    if (auto verdict = api::judge(std::move(faults)); !verdict) co_return verdict.error();
     const auto found = co_await operations_.remote_status(visit.principal, visit.path[0]);
     if (!found) co_return found.error();
     OrderedJson out = OrderedJson::object();
@@ -262,7 +262,7 @@ class Routes {
 
  private:
   static Answer<Response> answer_id(Answer<std::string> message_id) {
-    if (!message_id) return std::move(message_id.error());
+    if (!message_id) return message_id.error();
     return text(std::move(*message_id));
   }
 
@@ -275,7 +275,7 @@ class Routes {
     const auto octets = co_await http::read_all(form, operations_.office().settings.json_bytes_max);
     if (!octets) co_return api::broken_body(octets.error());
     auto json = api::read_json(*octets);
-    if (!json) co_return std::move(json.error());
+    if (!json) co_return json.error();
     Faults faults;
     const auto properties = read_properties(*json, "", faults);
     if (auto verdict = api::judge(std::move(faults)); !verdict) co_return verdict;
@@ -299,7 +299,7 @@ class Routes {
   Awaitable<Answer<Response>> show(Visit& visit, Faults faults, Shape shape) const {
     api::Query query(visit.request, faults);
     const bool process = read_process(query);
-    if (auto verdict = api::judge(std::move(faults)); !verdict) co_return std::move(verdict.error());
+    if (auto verdict = api::judge(std::move(faults)); !verdict) co_return verdict.error();
     if (process && !visit.principal.may("message.update"))
       co_return Refusal("auth.forbidden", "Om te verwerken is het recht message.update nodig.");
     const auto shown = co_await operations_.get(visit.principal, visit.path[0]);

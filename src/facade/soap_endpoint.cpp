@@ -53,7 +53,7 @@ class Exchange {
       : operations_(operations), inline_body_(inline_bytes), endpoint_(endpoint), request_(request), principal_(principal) {}
 
   Awaitable<Answer<Operation>> read() {
-    if (auto received = co_await receive(); !received) co_return std::move(received.error());
+    if (auto received = co_await receive(); !received) co_return received.error();
     auto operation = read_operation(soap_.envelope, bytes_max());
     soap_.envelope.clear();
     soap_.envelope.shrink_to_fit();
@@ -124,7 +124,7 @@ class Exchange {
   Awaitable<Answer<>> receive_plain(const http::MediaType& type) {
     if (!is_utf8(type)) co_return Refusal("request.unsupportedCharset", "Alleen UTF-8 wordt aangenomen.");
     auto octets = co_await inline_body_.read(*request_.body, bytes_max());
-    if (!octets) co_return std::move(octets.error());
+    if (!octets) co_return octets.error();
     soap_.envelope = std::move(*octets);
     co_return Answer<>{};
   }
@@ -145,7 +145,7 @@ class Exchange {
     if (start && ebms::without_brackets(*start) != ebms::without_brackets(id))
       co_return api::body_fault("", "form", "het eerste deel moet het deel zijn dat start noemt");
     auto octets = co_await inline_body_.read(**parts, bytes_max());
-    if (!octets) co_return std::move(octets.error());
+    if (!octets) co_return octets.error();
     soap_.envelope = std::move(*octets);
     soap_.attachments = std::move(*parts);
     co_return Answer<>{};
@@ -161,7 +161,7 @@ class Exchange {
     }
     if (auto read = co_await take_attachments(message.data_sources, taken); !read) {
       co_await api::remove_blobs(operations_.office(), taken);
-      co_return std::move(read.error());
+      co_return read.error();
     }
     auto sent = co_await operations_.submit(std::move(taken));
     co_return message_id("sendMessage", std::move(sent));
@@ -197,7 +197,7 @@ class Exchange {
   }
 
   static Answer<Response> message_id(std::string_view operation, Answer<std::string> id) {
-    if (!id) return std::move(id.error());
+    if (!id) return id.error();
     return xml(response_begin(operation) + element("messageId", *id) + response_end(operation));
   }
 
@@ -222,7 +222,7 @@ class Exchange {
   }
 
   static Answer<Response> answer_list(Answer<Operations::Text> list) {
-    if (!list) return std::move(list.error());
+    if (!list) return list.error();
     Response response = xml(std::move(list->text));
     response.stream = std::move(list->stream);
     return response;
@@ -304,7 +304,7 @@ Awaitable<Answer<Response>> answer(const Operations& operations, InlineBytes& in
                                    http::Request& request, const Principal& principal) {
   Exchange exchange(operations, inline_bytes, endpoint, request, principal);
   auto operation = co_await exchange.read();
-  if (!operation) co_return std::move(operation.error());
+  if (!operation) co_return operation.error();
   const auto allowed = co_await login.authorise(request, principal, permission_of(*operation));
   if (!allowed) co_return allowed.error();
   co_return co_await exchange.perform(std::move(*operation));

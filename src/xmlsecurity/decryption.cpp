@@ -160,7 +160,8 @@ class ContentDecryption {
     // XML-Enc 5.2: only the last octet says how much is padding; what the others are is not said.
     const auto& block = held_.octets();
     const auto padding = static_cast<unsigned char>(block.back());
-    const bool good = (padding != 0) & (padding <= block.size()) & (EVP_DecryptFinal_ex(context_.get(), none.data(), &size) == 1);
+    const bool ended = EVP_DecryptFinal_ex(context_.get(), none.data(), &size) == 1;
+    const bool good = ended && padding != 0 && padding <= block.size();
     plain += block.substr(0, block.size() - (good ? padding : 0));
     return good;
   }
