@@ -123,7 +123,7 @@ Awaitable<Answer<>> take_octets(const Office& office, http::BodyReader& source, 
 Answer<exchange::Message> submit_taken(sql::Transaction& tx, const Office& office, const Taken& taken) {
   SCHAKEL_CHECK(check_message_id(tx, taken.request));
   SCHAKEL_CHECK(write_large_payloads(tx, taken, office.now()));
-  SCHAKEL_TRY(auto message, office.dependencies.msh.submit(tx, taken.request));
+  SCHAKEL_TRY(auto message, office.dependencies.msh.submit(tx, taken.request, taken.composed.get()));
   return message;
 }
 

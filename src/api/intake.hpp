@@ -12,6 +12,7 @@ namespace schakel::api {
 // A submit with its octets at rest or in memory.
 struct Taken {
   ebms::SubmitRequest request;
+  std::shared_ptr<const ebms::Composed> composed;  // of Msh::compose, when the request is complete
   std::string body_sha256;         // what Idempotency-Key compares; empty where there is none
   std::vector<std::string> blobs;  // written so far: to be removed when the submit fails
   struct Large {

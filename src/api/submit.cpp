@@ -325,6 +325,7 @@ Awaitable<Answer<Response>> submit(const Office& office, InProgress& in_progress
     co_await remove_blobs(office, taken);
     co_return read.error();
   }
+  taken.composed = office.dependencies.msh.compose(taken.request);
   auto answer =
       co_await in_unit(office.dependencies.database, Access::write, [&](sql::Transaction& tx) { return store(tx, office, taken, key); });
   if (!answer) co_await remove_blobs(office, taken);

@@ -139,6 +139,8 @@ struct SubmitRequest {
   std::vector<SubmitPayload> payloads;
 };
 
+struct Composed;  // composition.hpp
+
 // One HTTP request to make: the driver posts it and reports the outcome.
 struct Attempt {
   exchange::Work work;
@@ -211,8 +213,11 @@ class Msh {
   // "SEC.XML.…" of a request that was refused as an attack on the parser (security.md section 4): for the audit log. Empty: it was none.
   static std::string_view audit_reason(const Examined&);
 
-  // Validates against the contract, builds, stores message and work. Errors with the codes of adapter.md 2.1.5.
-  Result<exchange::Message> submit(sql::Transaction&, const SubmitRequest&) const;
+  // Validates against the contract, builds, signs and encrypts, as far as that needs nothing of the store. Null: only the unit can do it,
+  // or say why not. Not needed for `submit`, but the writer is the scarce thread.
+  std::shared_ptr<const Composed> compose(const SubmitRequest&) const;
+  // Stores what was composed, or composes first; and the work. Errors with the codes of adapter.md 2.1.5.
+  Result<exchange::Message> submit(sql::Transaction&, const SubmitRequest&, const Composed* = nullptr) const;
 
   // For work of kinds "ebms.send", "ebms.signal", "ebms.ping", "ebms.status": the request to make, or nullopt when there is nothing left to
   // send (final, expired: the work is finished).

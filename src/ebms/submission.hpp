@@ -5,6 +5,7 @@
 
 namespace schakel::ebms {
 
-Result<exchange::Message> submit_message(const Context&, sql::Transaction&, const SubmitRequest&);
+// `composed`: what Msh::compose made of the request, or null.
+Result<exchange::Message> submit_message(const Context&, sql::Transaction&, const SubmitRequest&, const Composed* composed = nullptr);
 
 }  // namespace schakel::ebms

@@ -217,6 +217,7 @@ api::Taken Operations::begin(const Principal& principal, const RequestProperties
 }
 
 Awaitable<Answer<std::string>> Operations::submit(api::Taken taken) const {
+  taken.composed = office_.dependencies.msh.compose(taken.request);
   std::string message_id;
   const auto done = co_await api::in_unit(office_.dependencies.database, Access::write, [&](sql::Transaction& tx) -> Answer<Response> {
     SCHAKEL_TRY(const auto message, api::submit_taken(tx, office_, taken));

@@ -21,12 +21,21 @@ constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
 }  // namespace
 
+namespace {
+
+// Destroys what waits before it is destroyed itself.
+struct Context : asio::io_context {
+  using asio::io_context::io_context;
+  void drop_waiting() { shutdown(); }
+};
+
+}  // namespace
+
 struct IoThreads::State {
-  explicit State(unsigned count)
-      : context(std::make_unique<asio::io_context>(static_cast<int>(count))), work(asio::make_work_guard(*context)) {
+  explicit State(unsigned count) : context(std::make_unique<Context>(static_cast<int>(count))), work(asio::make_work_guard(*context)) {
     for (unsigned i = 0; i < count; ++i) threads.emplace_back([this]() noexcept { context->run(); });
   }
-  std::unique_ptr<asio::io_context> context;
+  std::unique_ptr<Context> context;
   asio::executor_work_guard<asio::io_context::executor_type> work;
   std::vector<std::thread> threads;
 };
@@ -47,6 +56,7 @@ void IoThreads::stop() {
   state_->context->stop();
   for (auto& thread : state_->threads) thread.join();
   state_->threads.clear();
+  state_->context->drop_waiting();
 }
 
 asio::any_io_executor make_strand(const asio::any_io_executor& executor) {

@@ -20,8 +20,8 @@ class IoThreads {
   IoThreads& operator=(const IoThreads&) = delete;
 
   asio::any_io_executor executor();
-  // Ends the threads after the handlers that run now; coroutines that still wait never go on and are destroyed with this object. Not from
-  // one of the threads. A second call does nothing.
+  // Ends the threads after the handlers that run now, and destroys the coroutines that wait for sockets and timers. Those that wait for
+  // something else (a database) are destroyed with this object. Not from one of the threads. A second call does nothing.
   void stop();
 
  private:

@@ -605,21 +605,22 @@ class World {
     part.sha256 = sent.sha256;
     std::optional<exchange::Message> made;
     const bool large = payload.size() > limits::payload_in_memory_max;
+    if (large) {
+      part.blob = sent.message_id;
+    } else {
+      part.octets = payload;
+    }
+    request.payloads = {part};
+    const auto composed = node.msh->compose(request);
     const auto outcome = step(index, [&](sql::Transaction& tx) -> Result<> {
-      auto with_payload = request;
-      auto one = part;
       if (large) {
-        one.blob = sent.message_id;
-        SCHAKEL_CHECK(exchange::delete_blob(tx, one.blob));
+        SCHAKEL_CHECK(exchange::delete_blob(tx, part.blob));
         for (std::size_t offset = 0, chunk = 0; offset < payload.size(); offset += limits::blob_chunk_bytes, ++chunk) {
-          SCHAKEL_CHECK(exchange::write_chunk(tx, one.blob, static_cast<std::int64_t>(chunk),
+          SCHAKEL_CHECK(exchange::write_chunk(tx, part.blob, static_cast<std::int64_t>(chunk),
                                               BytesView(payload).substr(offset, limits::blob_chunk_bytes), clock_.now()));
         }
-      } else {
-        one.octets = payload;
       }
-      with_payload.payloads = {one};
-      SCHAKEL_TRY(made, node.msh->submit(tx, with_payload));
+      SCHAKEL_TRY(made, node.msh->submit(tx, request, composed.get()));
       return {};
     });
     if (!outcome) return again();

@@ -119,8 +119,10 @@ class Node {
     return result;
   }
 
+  // As the API does it: composed before the unit where that can be.
   Result<Message> submit(const SubmitRequest& request) {
-    return in_unit([&](sql::Transaction& tx) { return msh->submit(tx, request); });
+    const auto composed = msh->compose(request);
+    return in_unit([&](sql::Transaction& tx) { return msh->submit(tx, request, composed.get()); });
   }
   Message message(std::string_view id) {
     return *in_unit([&](sql::Transaction& tx) { return exchange::find_message(tx, tenant, id); }).value();

@@ -63,6 +63,42 @@ TEST_F(Submitting, refuses_fields_that_cannot_travel) {  // EB-026, EB-065, EB-0
   EXPECT_EQ(refused([](SubmitRequest& r) { r.payloads.resize(100, r.payloads[0]); }), "request.invalid/payloads");
 }
 
+TEST_F(Submitting, is_composed_before_the_unit_where_that_needs_nothing_of_the_store) {  // EB-102, EB-232
+  const auto request = question();
+  const auto composed = a->msh->compose(request);
+  ASSERT_TRUE(composed);
+  const auto store = [&] { return a->in_unit([&](sql::Transaction& tx) { return a->msh->submit(tx, request, composed.get()); }); };
+  ASSERT_TRUE(store());
+  EXPECT_FALSE(store()) << "what was drawn while it was composed is taken now";
+  EXPECT_EQ(a->count("SELECT count(*) FROM messages"), 1);
+
+  auto reply = question();
+  reply.ref_to_message_id = "unknown@x";
+  EXPECT_FALSE(a->msh->compose(reply)) << "whether the message exists is in the store";
+  auto wrong = question();
+  wrong.action = "Question";
+  EXPECT_FALSE(a->msh->compose(wrong)) << "the unit says what is wrong";
+}
+
+TEST_F(Submitting, what_was_composed_under_other_contracts_or_before_a_suspension_is_not_sent) {  // ADP-003, ADP-213
+  const auto request = question();
+  const auto composed = a->msh->compose(request);
+  ASSERT_TRUE(composed);
+  const auto submit = [&] { return a->in_unit([&](sql::Transaction& tx) { return a->msh->submit(tx, request, composed.get()); }); };
+  a->suspended = true;
+  const auto suspended = submit();
+  ASSERT_FALSE(suspended);
+  EXPECT_EQ(suspended.error().code, "tenant.suspended");
+  a->suspended = false;
+  const auto former = a->contracts;
+  a->contracts = testing::contracts_of({});
+  const auto unknown = submit();
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().code, "contract.unknown");
+  a->contracts = former;
+  EXPECT_TRUE(submit());
+}
+
 TEST_F(Submitting, sends_an_unknown_reference_only_when_forced) {  // EB-069
   SubmitRequest request = question();
   request.ref_to_message_id = "unknown@x";

@@ -69,10 +69,20 @@ TEST(Run, a_wakeup_ends_a_wait) {
   EXPECT_TRUE(waiting.get());
 }
 
-TEST(Run, stopping_leaves_waiting_coroutines_and_may_be_repeated) {
+// What a waiting coroutine holds is given back while that of which it is a part still exists.
+TEST(Run, stopping_destroys_what_waits_and_may_be_repeated) {
   IoThreads threads(1);
-  spawn(threads.executor(), sleep(1h));
+  const auto held = std::make_shared<int>(0);
+  std::promise<void> waits;
+  spawn(threads.executor(), [](std::shared_ptr<int> mine, std::promise<void>& started) -> Awaitable<> {
+    started.set_value();
+    co_await sleep(1h);
+    ++*mine;
+  }(held, waits));
+  waits.get_future().wait();
   threads.stop();
+  EXPECT_EQ(held.use_count(), 1);
+  EXPECT_EQ(*held, 0);
   threads.stop();
 }
 
