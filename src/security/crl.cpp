@@ -113,21 +113,35 @@ bool Crl::same_series(const Crl& other) const {
   return issuer_der == other.issuer_der && scope == other.scope && distribution_points == other.distribution_points;
 }
 
+namespace {
+
+Result<Bytes> der_of_pem(BytesView pem) {
+  const auto in = reader(pem);
+  unsigned char* der = nullptr;
+  long size = 0;
+  if (PEM_bytes_read_bio(&der, &size, nullptr, PEM_STRING_X509_CRL, in.get(), nullptr, nullptr) != 1)
+    return refused("not a CRL: " + openssl_error());
+  Bytes out(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size));
+  OPENSSL_free(der);
+  return out;
+}
+
+}  // namespace
+
 Result<CrlPtr> parse_crl(BytesView bytes) {
   if (bytes.size() > limits::crl_bytes_max) return refused("larger than 50 MiB");
-  X509CrlPtr list;
-  if (bytes.starts_with("\x30")) {
-    const unsigned char* at = octets(bytes);
-    list.reset(d2i_X509_CRL(nullptr, &at, static_cast<long>(bytes.size())));
-    if (list != nullptr && at != octets(bytes) + bytes.size()) return refused("octets follow the list");
-  } else {
-    const auto in = reader(bytes);
-    list.reset(PEM_read_bio_X509_CRL(in.get(), nullptr, nullptr, nullptr));
+  Bytes decoded;
+  if (!bytes.starts_with("\x30")) {
+    SCHAKEL_TRY(decoded, der_of_pem(bytes));
+    bytes = decoded;
   }
+  const unsigned char* at = octets(bytes);
+  const X509CrlPtr list(d2i_X509_CRL(nullptr, &at, static_cast<long>(bytes.size())));
   if (list == nullptr) return refused("not a CRL: " + openssl_error());
+  if (at != octets(bytes) + bytes.size()) return refused("octets follow the list");
 
   auto crl = std::make_shared<Crl>();
-  crl->der = der_of(list.get(), i2d_X509_CRL);
+  crl->der = bytes;  // as it came: what another encoder makes of a strange list need not be readable
   crl->sha256 = sha256_hex(crl->der);
   crl->issuer = rfc2253(X509_CRL_get_issuer(list.get()));
   crl->issuer_der = der_of<X509_NAME>(X509_CRL_get_issuer(list.get()), i2d_X509_NAME);
