@@ -20,10 +20,6 @@ inline constexpr std::string_view wus_wsdl = "http://wus.aanbieder.example/wsdl/
 inline std::filesystem::path sample_service() {
   return std::filesystem::path(SCHAKEL_SOURCE_DIR) / ".." / "shared" / "standards" / "wus" / "sample-service";
 }
-inline std::string text_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 inline std::string question(const std::string& number) {
   return "<v:vraagInschrijving xmlns:v=\"" + std::string(wus_types) + "\"><v:inschrijfnummer>" + number +

@@ -4,8 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
-
 #include "wus/names.hpp"
 #include "wus/schema.hpp"
 
@@ -142,20 +140,16 @@ TEST(PatternMatching, EndsWhenThereAreTooManyWays) {
   EXPECT_THAT(in_attribute[0].message, HasSubstr("cannot be validated"));
 }
 
-// Values that each cost just less than what libxml2 gives up at: together they have a time.
+// Values that each cost less than what libxml2 gives up at, and are valid in the end: together they have a time.
 TEST(PatternMatching, OfAWholePayloadHasATime) {
-  const auto schema = compiled(lists("(a|aa)+b"));
-  const auto hostile = repeated(f(repeated("a", 26)), 5000);
-  const auto began = std::chrono::steady_clock::now();
-  const auto found = findings(*schema, hostile, 50ms);
-  const auto took = std::chrono::steady_clock::now() - began;
-  ASSERT_FALSE(found.empty());
-  const auto whole = findings(*schema, repeated(f("ab"), 5000), 10s);
-  EXPECT_THAT(whole, IsEmpty()) << "the same number of values that cost nothing";
-  // Without a bound this takes minutes; how long exactly says nothing.
-  EXPECT_LT(took, 60s);
-  const auto alone = findings(*schema, f(repeated("a", 20)) + repeated(f("ab"), 100'000), 0ms);
-  EXPECT_THAT(alone.back().message, ::testing::AnyOf(HasSubstr("takes too long"), HasSubstr("cvc-pattern-valid")));
+  const auto schema = compiled(lists("(a|aa)+b|a+"));
+  const auto hostile = f(repeated("a", 26));
+  EXPECT_THAT(findings(*schema, hostile), IsEmpty());
+  const auto found = findings(*schema, repeated(hostile, 5000), 50ms);  // minutes without a bound
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_THAT(found[0].message, HasSubstr("takes too long"));
+  EXPECT_THAT(found[0].path, Not(HasSubstr("[5000]")));
+  EXPECT_THAT(findings(*schema, repeated(f("a"), 5000)), IsEmpty()) << "as many values that cost nothing";
 }
 
 TEST(PatternMatching, TextUnderAPatternHasALength) {
