@@ -127,18 +127,8 @@ TEST_P(EachProfile, AnIntermediaryPassesOctetsOn) {
                            {"match", {{"protocol", "wus"}, {"toOin", two.provider.options().oin}}},
                            {"mode", "transparent"},
                            {"target", {{"kind", "partner"}, {"url", two.address(name)}, {"oin", two.provider.options().oin}}}}}));
-  auto admin = two.consumer.admin();
-  const auto listed = admin.get("/api/v1/contracts?kind=wsdl&perPage=100").json();
-  std::string id;
-  for (const auto& contract : listed)
-    if (contract.value("name", "") == name) id = contract.value("id", "");
-  const auto version = admin.get("/api/v1/contracts/" + id).header("ETag");
-  const auto changed = admin.call(
-      "PATCH", "/api/v1/contracts/" + id,
-      Json{{"settings", {{"partner", {{"endpoint", hop}, {"toAddress", two.address(name)}, {"serverOins", {two.middle.options().oin}}}}}}}
-          .dump(),
-      "application/merge-patch+json", {{"If-Match", version}});
-  ASSERT_EQ(changed.status, 200U) << changed.body;
+  change_service(two.consumer, name,
+                 {{"partner", {{"endpoint", hop}, {"toAddress", two.address(name)}, {"serverOins", {two.middle.options().oin}}}}});
   // Without a signature the intermediary is the sender, so it takes a mandate of the party that wsa:From names (WUS-243).
   if (!secured()) {
     const auto mandate = two.provider.admin().post("/api/v1/mandates", {{"mandatorOin", two.consumer.options().oin},

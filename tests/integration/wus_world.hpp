@@ -154,6 +154,22 @@ inline void load_service(Site& site, const std::string& name, const Json& settin
   ASSERT_EQ(activated.status, 200U) << activated.body;
 }
 
+// The contract as the API gives it; null: there is none of this name.
+inline Json service_of(Site& site, const std::string& name) {
+  for (const auto& contract : site.admin().get("/api/v1/contracts?kind=wsdl&perPage=100").json())
+    if (contract.value("name", "") == name) return contract;
+  return nullptr;
+}
+// Settings of a service that is in use.
+inline void change_service(Site& site, const std::string& name, const Json& settings) {
+  auto api = site.admin();
+  const auto path = "/api/v1/contracts/" + service_of(site, name).value("id", "");
+  const auto version = api.get(path).header("ETag");
+  const auto changed =
+      api.call("PATCH", path, Json{{"settings", settings}}.dump(), "application/merge-patch+json", {{"If-Match", version}});
+  ASSERT_EQ(changed.status, 200U) << changed.body;
+}
+
 inline const std::vector<std::string> everything{"tls-server", "tls-client", "signing", "encryption"};
 
 // Consumer, provider and an intermediary, once for all tests; a service per name.

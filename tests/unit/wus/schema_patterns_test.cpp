@@ -142,7 +142,7 @@ TEST(PatternMatching, EndsWhenThereAreTooManyWays) {
 
 // Values that each cost less than what libxml2 gives up at, and are valid in the end: together they have a time.
 TEST(PatternMatching, OfAWholePayloadHasATime) {
-  const auto schema = compiled(lists("(a|aa)+b|a+"));
+  const auto schema = compiled(lists("(aa|a)+b|(a)*"));
   const auto hostile = f(repeated("a", 26));
   EXPECT_THAT(findings(*schema, hostile), IsEmpty());
   const auto found = findings(*schema, repeated(hostile, 5000), 50ms);  // minutes without a bound
