@@ -267,12 +267,10 @@ void on_validation_error(void* user, xmlErrorPtr error) {
   const auto at = out.events->at() ? out.events->at() : out.root;
   const auto* attribute = attribute_of(error, at.node());
   const auto* subject = attribute == nullptr ? at.node() : reinterpret_cast<const xmlNode*>(attribute);
+  if (error->code == XML_SCHEMAV_INTERNAL) out.stopped = true;  // of patterns: there were too many ways to try
   if (subject == out.last) return;
   out.last = subject;
-  if (error->code == XML_SCHEMAV_INTERNAL) {
-    out.stopped = true;  // of patterns: there were too many ways to try
-    return add_finding(out, at, "the element cannot be validated");
-  }
+  if (error->code == XML_SCHEMAV_INTERNAL) return add_finding(out, at, "the element cannot be validated");
   if (error->code == XML_SCHEMAV_CVC_DATATYPE_VALID_1_2_1 && has_padded_value(at.node(), attribute)) out.padded.insert(subject);
   add_finding(out, at, rule_text(error->code));
 }

@@ -44,6 +44,9 @@ class ByHand {
     return wus::make_message(make, settings, SystemClock().now(), random).value();
   }
   RestAnswer post(const std::string& url, const std::string& entity) { return partner_.send("POST", url, soap_headers, entity); }
+  RestAnswer post(const std::string& url, const wus::MadeMessage& made) {
+    return partner_.send("POST", url, {{"Content-Type", made.content_type}, {"SOAPAction", "\"\""}}, made.entity);
+  }
 
   struct Answer {
     wus::Addressing addressing;

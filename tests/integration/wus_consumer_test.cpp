@@ -57,7 +57,7 @@ class Flaky {
   http::Awaitable<http::Response> take(http::Request& request) {
     auto body = co_await http::read_all(*request.body, 1 << 20);
     const auto text = body ? *body : std::string();
-    const auto begin = text.find("<wsa:MessageID>") + 15;
+    const auto begin = text.find('>', text.find("<wsa:MessageID")) + 1;
     const auto message_id = text.substr(begin, text.find('<', begin) - begin);
     Reply reply;
     {
@@ -146,6 +146,35 @@ TEST(WusConsumer, AnswersThatAreNoneAreToldByTheirCode) {
   const auto nobody = called("niemand");
   EXPECT_EQ(nobody.status, 504U);
   EXPECT_EQ(nobody.json().value("code", ""), "WUS-C-CONNECT") << nobody.body;
+}
+
+// WUS-002, WUS-164: in S what nobody signed is an error at most, and its detail is no data unless the contract says so.
+TEST(WusConsumer, AFaultThatNobodySignedIsOnlyAnError) {
+  SCHAKEL_NEEDS_WUS_STANDARDS();
+  auto& two = chain();
+  const std::string oin = "00000099000000330000";
+  Flaky partner(two.pki, two.pki.with([&](test::Pki& pki) { return pki.tls(oin, "Grillig"); }));
+  load_service(two.consumer, "kaal", partner_at(two, partner.url(), oin, {{"profile", "2W-be-S"}}));
+  load_service(two.consumer, "kaal-detail", partner_at(two, partner.url(), oin, {{"profile", "2W-be-S"}, {"passUnsecuredDetail", true}}));
+  const auto called = [&](const std::string& name) { return two.call(name, "vraagInschrijving", question("12345678")); };
+  partner.says(
+      {{.status = 500,
+        .type = "text/xml",
+        .body = "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body><s:Fault><faultcode>s:Server</faultcode>"
+                "<faultstring>DK0050: stuk</faultstring><detail><x xmlns=\"urn:x\">inhoud</x></detail></s:Fault></s:Body>"
+                "</s:Envelope>"}});
+  ASSERT_TRUE(becomes([&] { return called("kaal").status == 502U && called("kaal-detail").status == 502U; }, 20s)) << called("kaal").body;
+  const auto bare = called("kaal").json(), with_detail = called("kaal-detail").json();
+  for (const auto& told : {bare, with_detail}) {
+    EXPECT_EQ(told.value("code", ""), "WUS-C-FAULT") << told.dump(1);
+    EXPECT_FALSE(told.value("authenticated", true)) << told.dump(1);
+    EXPECT_EQ(told.value("dkCode", ""), "DK0050");
+  }
+  EXPECT_THAT(bare.dump(), Not(HasSubstr("inhoud")));
+  EXPECT_THAT(with_detail.dump(), HasSubstr("inhoud"));
+  // An answer that nobody signed is none.
+  partner.says({{.right = true}});
+  EXPECT_EQ(called("kaal").json().value("code", ""), "WUS-C-POLICY") << called("kaal").body;
 }
 
 // WUS-261: each attempt is a new message, linked to the one before.

@@ -75,6 +75,8 @@ class Backend {
     body_ = std::move(body);
   }
   void answers(std::string body) { answers(200, "application/xml", std::move(body)); }
+  // Each answer waits so long.
+  void is_slow(std::chrono::milliseconds after) { after_ = after; }
   std::vector<Asked> asked() {
     const std::lock_guard lock(mutex_);
     return asked_;
@@ -106,14 +108,16 @@ class Backend {
         wanted = head + 4 + std::stoul("0" + Asked{text.substr(0, head + 2), {}}.header("Content-Length"));
     }
     std::string reply;
+    const auto until = Steady::now() + after_.load();
     {
       const std::lock_guard lock(mutex_);
       asked_.push_back({text.substr(0, head + 2), text.substr(head + 4)});
       reply = "HTTP/1.1 " + std::to_string(status_) + " X\r\nContent-Type: " + content_type_ +
               "\r\nContent-Length: " + std::to_string(body_.size()) + "\r\nConnection: close\r\n\r\n" + body_;
     }
+    std::this_thread::sleep_until(until);
     for (std::size_t sent = 0; sent < reply.size();) {
-      const auto count = ::write(peer, reply.data() + sent, reply.size() - sent);
+      const auto count = ::send(peer, reply.data() + sent, reply.size() - sent, MSG_NOSIGNAL);
       if (count <= 0) return;
       sent += static_cast<std::size_t>(count);
     }
@@ -123,6 +127,7 @@ class Backend {
   unsigned short port_ = 0;
   std::mutex mutex_;
   std::vector<Asked> asked_;
+  std::atomic<std::chrono::milliseconds> after_{0ms};
   unsigned status_ = 200;
   std::string content_type_ = "application/xml", body_ = "<x/>";
   std::thread thread_;
