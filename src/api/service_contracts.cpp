@@ -91,6 +91,18 @@ Refusal refusal_of(const wus::JudgedService& judged) {
   return refusal;
 }
 
+// WUS-322: what departs from the standard for a time, and for whom.
+OrderedJson exceptions_json(const wus::ServiceTerms& terms) {
+  auto out = OrderedJson::array();
+  for (const auto& exception : wus::exceptions_of(terms)) {
+    OrderedJson one{{"setting", exception.setting}};
+    if (!exception.partner_oin.empty()) one["partnerOin"] = exception.partner_oin;
+    if (exception.until) one["until"] = to_rfc3339(*exception.until);
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
 Json for_audit(const Contract& contract) {
   return {{"name", contract.name}, {"digest", contract.digest}, {"state", to_string(contract.state)}};
 }
@@ -183,6 +195,11 @@ OrderedJson service_json(const Contract& contract) {
                   {"changedAt", to_rfc3339(contract.changed_at)}};
   if (contract.retired_at) out["retiredAt"] = to_rfc3339(*contract.retired_at);
   out["settings"] = OrderedJson::parse(contract.settings.empty() ? "{}" : contract.settings, nullptr, false);
+  std::vector<Error> faults;
+  if (const auto terms = wus::read_terms(contract.settings, std::nullopt, faults)) {
+    out["exceptions"] = exceptions_json(*terms);
+    out["compliant"] = out["exceptions"].empty();
+  }
   if (const auto service = wus::make_service(contract, nullptr)) {
     out["role"] = to_string((*service)->role);
     out["profiles"] = OrderedJson::array({to_string((*service)->settings.profile)});

@@ -11,6 +11,7 @@
 #include "wus/opening.hpp"
 #include "wus/record.hpp"
 #include "wus/sealing.hpp"
+#include "wus/trail_text.hpp"
 
 namespace schakel::wus {
 namespace {
@@ -61,6 +62,7 @@ struct Caller::Attempt {
   MadeMessage made;
   std::shared_ptr<const security::KeyPair> signer;
   std::optional<http::ClientResponse> response;
+  std::string verified;  // what came back, for the trail
   Instant began{};
   Duration took{0};
 };
@@ -135,7 +137,7 @@ http::Awaitable<Result<>> Caller::send(const Call& call, Attempt& attempt) {
   message.message_id = make.addressing.message_id;
   message.traceparent = call.traceparent;
   message.created_at = message.accepted_at.emplace(attempt.began);
-  attempt.record.event("submitted", attempt.began);
+  attempt.record.event("submitted", attempt.began, {}, address_text(make.addressing, make.addressing.from));
 
   if (settings.profile != Profile::be) {
     attempt.signer = office_.signing_key(service.tenant, service.own_oin, attempt.began);
@@ -148,13 +150,16 @@ http::Awaitable<Result<>> Caller::send(const Call& call, Attempt& attempt) {
   auto made = make_message(make, settings, attempt.began, office_.random);
   if (!made) co_return fail("WUS-C-CERT", "the message could not be secured: " + made.error().detail);
   attempt.made = std::move(*made);
+  if (make.protection && make.protection->recipient && !xmlsecurity::is_gcm(settings.encryption_algorithm))
+    log_exception(office_, service, make.addressing.message_id, service.partner_oin, xmlsecurity::uri_of(settings.encryption_algorithm));
 
   if (settings.profile != Profile::be || !call.message_id.empty()) {
     if (settings.profile != Profile::be) {
       SCHAKEL_CO_TRY(attempt.record.request,
                      co_await keep(office_.database, office_.random, attempt.began, attempt.made.entity, attempt.made.content_type));
     }
-    attempt.record.event("attemptStarted", attempt.began);
+    attempt.record.event("attemptStarted", attempt.began, {}, make.protection ? secured_text(*make.protection, settings) : std::string());
+    attempt.record.events.back().bytes = static_cast<std::int64_t>(attempt.made.entity.size());
     const auto committed =
         co_await exchange::commit(office_.database, [&](sql::Transaction& tx) { return begin_record(tx, attempt.record, office_.node); });
     if (!committed && committed.error().code == "storage.conflict") co_return fail("message.duplicateId", "this messageId was used before");
@@ -224,6 +229,8 @@ Result<CallOutcome> Caller::read_answer(const Call& call, Attempt& attempt) {
     auto opened = open(message, settings, Kind::response, keys, settings.profile == Profile::be ? nullptr : &expectation,
                        office_.clock.now(), office_.random);
     if (!opened) return as_client_error(opened.error());
+    attempt.verified = opened_text(*opened);
+    log_exception(office_, service, outcome.message_id, opened->signer_oin, opened->excepted_algorithm);
     for (const auto& deviation : opened->deviations)
       office_.log.info("wus.deviation", {{"messageId", outcome.message_id}, {"service", service.name}, {"detail", deviation}});
   }
@@ -267,7 +274,9 @@ http::Awaitable<> Caller::conclude(const Call& call, Attempt& attempt, const Res
                                                : exchange::State::failed;
   auto& record = attempt.record;
   record.finish(state, now, code, detail, outcome || attempt.response ? "partner" : "transport");
-  record.event(code.empty() || code == "WUS-C-FAULT" ? "attemptSucceeded" : "attemptFailed", now, code, detail);
+  record.event(code.empty() || code == "WUS-C-FAULT" ? "attemptSucceeded" : "attemptFailed", now, code,
+               detail.empty() ? attempt.verified : detail);
+  if (outcome && !outcome->addressing.message_id.empty()) record.events.back().wire_id = outcome->addressing.message_id;
   if (attempt.response) {
     record.events.back().bytes = static_cast<std::int64_t>(attempt.response->body.size());
     if (attempt.response->peer) {

@@ -13,6 +13,7 @@
 #include "wus/opening.hpp"
 #include "wus/record.hpp"
 #include "wus/sealing.hpp"
+#include "wus/trail_text.hpp"
 
 namespace schakel::wus {
 namespace {
@@ -87,11 +88,15 @@ class Taken {
 // One request on its way. `verified`: from here on answers are secured (4.1).
 struct Endpoint::Exchange {
   Exchange(http::Request& request_, std::shared_ptr<const ServiceContract> service_, std::string entity_, Instant now)
-      : request(request_), service(std::move(service_)), settings(service->settings), entity(std::move(entity_)), began(now) {}
+      : request(request_), service(std::move(service_)), settings(service->settings), entity(std::move(entity_)), began(now) {
+    if (request.peer) know_partner(request.peer->oin);
+  }
 
   http::Request& request;
   std::shared_ptr<const ServiceContract> service;
   const Settings& settings;
+  // Those for opening what came and securing what goes: of the party at the other end as far as it is known, else of the service.
+  const Settings* partner = &settings;
   std::string entity;
   Instant began;
 
@@ -110,6 +115,9 @@ struct Endpoint::Exchange {
   Duration backend_took{0};
 
   bool secured() const { return settings.profile != Profile::be; }
+  void know_partner(std::string_view oin) {
+    if (const auto* own = service->settings_of(oin)) partner = own;
+  }
 };
 
 Endpoint::Endpoint(const Office& office, Options options, Audit audit) : office_(office), options_(options), audit_(std::move(audit)) {}
@@ -210,6 +218,7 @@ http::Awaitable<Result<>> Endpoint::admit(Exchange& x) {
   x.message.emplace(std::move(read));
   SCHAKEL_CO_TRY(x.addressing, read_addressing(x.message->addressing, Kind::request, settings));
   message.message_id = x.addressing.message_id;
+  x.record.events.front().detail = address_text(x.addressing, service.shown_from(x.addressing.from));
   bool unquoted = false;
   SCHAKEL_CO_CHECK(check_soap_action(only(x.request.headers, "SOAPAction"), x.addressing, unquoted));
   SCHAKEL_CO_CHECK(judge_destination(office_, service, x.addressing.to));
@@ -217,8 +226,10 @@ http::Awaitable<Result<>> Endpoint::admit(Exchange& x) {
       .judge = [&](std::span<const security::Certificate> chain) { return office_.judge(service.tenant, chain, x.began); },
       .decryption = settings.profile == Profile::be_se ? office_.decryption_keys(service.tenant, x.began)
                                                        : std::vector<std::shared_ptr<const security::KeyPair>>()};
-  SCHAKEL_CO_TRY(x.opened, open(*x.message, settings, Kind::request, keys, nullptr, x.began, office_.random));
+  SCHAKEL_CO_TRY(x.opened, open(*x.message, *x.partner, Kind::request, keys, nullptr, x.began, office_.random));
   x.verified = x.secured();
+  x.know_partner(x.opened.signer_oin);
+  log_exception(office_, service, message.message_id, x.opened.signer_oin, x.opened.excepted_algorithm);
   for (const auto& deviation : x.opened.deviations)
     office_.log.info("wus.deviation", {{"messageId", message.message_id}, {"service", service.name}, {"detail", deviation}});
   if (unquoted)
@@ -289,7 +300,7 @@ http::Awaitable<Result<>> Endpoint::take(Exchange& x) {
         .tenant = service.tenant, .cpa_id = "wus:" + service.id, .from_party = x.facts.sender_oin, .message_id = x.addressing.message_id};
   Error refusal;
   std::optional<BackendAnswer> stored;
-  if (x.secured()) x.record.event("verified", office_.clock.now());
+  if (x.secured()) x.record.event("verified", office_.clock.now(), {}, opened_text(x.opened));
   const auto committed = co_await exchange::commit(office_.database, [&](sql::Transaction& tx) -> Result<> {
     refusal = {};
     stored.reset();
@@ -337,6 +348,7 @@ http::Awaitable<Result<>> Endpoint::call_backend(Exchange& x) {
   const auto& service = *x.service;
   auto call = backend_request({.url = service.backend_url, .api_key_header = {}, .api_key = {}}, x.settings, x.facts, x.message->payload,
                               x.message->extra_headers);
+  if (call.headers.find("Schakel-From-Address")) call.headers.set("Schakel-From-Address", service.shown_from(x.addressing.from));
   if (call.url.starts_with("https:")) {
     auto tls = office_.backend_tls(service.tenant);
     if (!tls) co_return fail("wus.backendUnavailable", "no TLS for the back-end: " + tls.error().code);
@@ -387,7 +399,7 @@ http::Response Endpoint::respond(Exchange& x, const Error* error) {
     if (x.settings.profile == Profile::be_se) make.protection->recipient = x.opened.signer;
   }
   auto made = make.protection && !make.protection->signer ? Result<MadeMessage>(fail("wus.signing", "no key to sign with"))
-                                                          : make_message(make, x.settings, now, office_.random);
+                                                          : make_message(make, *x.partner, now, office_.random);
   if (!made) {
     // Without a key nothing can be secured: the fault says that the service is away.
     office_.log.error("wus.notSecured", {{"service", service.name}, {"code", made.error().code}, {"detail", made.error().detail}});
@@ -399,8 +411,10 @@ http::Response Endpoint::respond(Exchange& x, const Error* error) {
     status = 500;
     code = made.error().code;
     dk = fault.dk;
-    made = make_message(make, x.settings, now, office_.random);
+    made = make_message(make, *x.partner, now, office_.random);
   }
+  if (make.protection && make.protection->recipient && !xmlsecurity::is_gcm(x.partner->encryption_algorithm))
+    log_exception(office_, service, make.addressing.message_id, x.opened.signer_oin, xmlsecurity::uri_of(x.partner->encryption_algorithm));
   http::Response response;
   response.status = status;
   if (made) {
@@ -410,7 +424,8 @@ http::Response Endpoint::respond(Exchange& x, const Error* error) {
   x.response_id = make.addressing.message_id;
   const auto state = status == 200 ? exchange::State::completed : error && !x.called ? exchange::State::refused : exchange::State::fault;
   x.record.finish(state, now, code, dk.empty() ? (error ? error->detail : "") : dk, "local");
-  x.record.event(code.empty() ? "replied" : "rejected", now, code, dk);
+  x.record.event(code.empty() ? "replied" : "rejected", now, code,
+                 make.protection ? dk + (dk.empty() ? "" : " ") + secured_text(*make.protection, *x.partner) : dk);
   x.record.events.back().wire_id = x.response_id;
   x.record.events.back().bytes = static_cast<std::int64_t>(response.body.size());
   x.record.events.back().duration_ms = (now - x.began).count() / 1000;

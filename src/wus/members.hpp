@@ -137,6 +137,16 @@ class MemberReader {
     inner.end();
   }
 
+  // Visits every member of an object, whatever its name, with its pointer.
+  template <class Visit>
+  void each_member(std::string_view name, std::size_t count_max, const Visit& visit) {
+    const auto* json = find(name);
+    if (!json) return;
+    if (!json->is_object() || json->size() > count_max)
+      return fault(name, "must be an object of at most " + std::to_string(count_max) + " members");
+    for (const auto& [key, value] : json->items()) visit(key, value, pointer_of(name) + "/" + escape_pointer(key));
+  }
+
   bool has(std::string_view name) { return find(name) != nullptr; }
   void require(std::string_view name) {
     if (!has(name)) fault(name, "is missing");

@@ -48,4 +48,12 @@ struct Office {
   std::function<bool(std::string_view tenant, std::string_view oin)> is_oin_of_tenant = {};
 };
 
+// A cipher was used that only a dated exception allows: told each time (SEC-083). `algorithm`: its URI; empty: none was.
+inline void log_exception(const Office& office, const ServiceContract& service, std::string_view message_id, std::string_view partner_oin,
+                          std::string_view algorithm) {
+  if (algorithm.empty()) return;
+  office.log.warning("wus.algorithmException",
+                     {{"messageId", message_id}, {"service", service.name}, {"partnerOin", partner_oin}, {"algorithm", algorithm}});
+}
+
 }  // namespace schakel::wus

@@ -143,6 +143,7 @@ class Opening {
     if (encrypted_->own.issuer_differs) opened_.deviations.emplace_back("X509IssuerName is not the issuer of our certificate");
     opened_.cipher_algorithm = xmlsecurity::uri_of(encrypted_->cipher);
     opened_.transport_algorithm = xmlsecurity::uri_of(encrypted_->key.transport);
+    if (!xmlsecurity::is_gcm(encrypted_->cipher)) opened_.excepted_algorithm = opened_.cipher_algorithm;
     SCHAKEL_CHECK(decrypt_body(message_, *encrypted_, settings_, random_));
     return ids_.find_in(message_.envelope);  // what came to light may have ids too (WUS-112)
   }

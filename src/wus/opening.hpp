@@ -34,7 +34,9 @@ struct Opened {
   Bytes signature_value;                    // decoded: for the confirmation and for the replay memory
   std::optional<Instant> created, expires;
   std::string signature_algorithm, digest_algorithm, cipher_algorithm, transport_algorithm;  // URIs, for the trail
-  std::vector<std::string> deviations;                                                       // accepted but to be logged (WUS-108, WUS-145)
+  // URI of a cipher that only a dated exception allows (WUS-172): each use is told (SEC-083). Empty: none.
+  std::string excepted_algorithm;
+  std::vector<std::string> deviations;  // accepted but to be logged (WUS-108, WUS-145)
 };
 
 // What a response must confirm and by whom it may be signed (WUS-160..162).

@@ -9,12 +9,15 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <chrono>
+#include <ctime>
 #include <set>
 
 #include "wus/binary_types.hpp"
 #include "wus/names.hpp"
 #include "wus/schema_documents.hpp"
+#include "wus/schema_events.hpp"
+#include "wus/schema_patterns.hpp"
 #include "wus/trimmed_copy.hpp"
 
 namespace schakel::wus {
@@ -183,11 +186,36 @@ std::string path_below(xml::Element root, xml::Element element) {
   return out;
 }
 
+// How much processor time this thread has used up since it was made.
+class TimeSpent {
+ public:
+  // Looks at the clock on the wall each time, and only now and then at the one that costs a system call.
+  bool over(std::chrono::nanoseconds most) {
+    constexpr std::chrono::milliseconds often_enough{5};
+    const auto now = std::chrono::steady_clock::now();
+    if (now - looked_ < often_enough) return false;
+    looked_ = now;
+    return processor_time() - began_ > most;
+  }
+
+ private:
+  static std::chrono::nanoseconds processor_time() {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  }
+
+  std::chrono::nanoseconds began_ = processor_time();
+  std::chrono::steady_clock::time_point looked_ = std::chrono::steady_clock::now();
+};
+
 struct Validation {
   xml::Element root;
+  const SchemaEvents* events;
   std::vector<Schema::Finding> findings{};
   const xmlNode* last = nullptr;
-  bool broken = false;  // something is wrong, whether or not there is room for another finding
+  bool broken = false;   // something is wrong, whether or not there is room for another finding
+  bool stopped = false;  // and the validator cannot go on
   // Values of built-in types with white space around them that were found wrong.
   std::set<const xmlNode*> padded{};
 };
@@ -225,34 +253,61 @@ bool has_padded_value(const xmlNode* element, const xmlAttr* attribute) {
   return text != trim(text);
 }
 
+void add_finding(Validation& out, xml::Element at, std::string message) {
+  out.broken = true;
+  if (out.findings.size() < Schema::findings_max) out.findings.push_back({path_below(out.root, at), std::move(message), at.line()});
+}
+
 // One finding for each element or attribute: what follows about the same one (that a value which breaks a facet is none of its type) only
 // repeats.
 void on_validation_error(void* user, xmlErrorPtr error) {
   if (error->level < XML_ERR_ERROR) return;
   auto& out = *static_cast<Validation*>(user);
   out.broken = true;
-  auto* node = static_cast<xmlNode*>(error->node);
-  if (node == nullptr || node->type != XML_ELEMENT_NODE) node = out.root.node();
-  const auto* attribute = attribute_of(error, node);
-  const auto* subject = attribute == nullptr ? node : reinterpret_cast<const xmlNode*>(attribute);
+  const auto at = out.events->at() ? out.events->at() : out.root;
+  const auto* attribute = attribute_of(error, at.node());
+  const auto* subject = attribute == nullptr ? at.node() : reinterpret_cast<const xmlNode*>(attribute);
+  if (error->code == XML_SCHEMAV_INTERNAL) out.stopped = true;  // of patterns: there were too many ways to try
   if (subject == out.last) return;
   out.last = subject;
-  if (error->code == XML_SCHEMAV_CVC_DATATYPE_VALID_1_2_1 && has_padded_value(node, attribute)) out.padded.insert(subject);
-  if (out.findings.size() < Schema::findings_max)
-    out.findings.push_back({path_below(out.root, xml::Element(node)), rule_text(error->code), xml::Element(node).line()});
+  if (error->code == XML_SCHEMAV_INTERNAL) return add_finding(out, at, "the element cannot be validated");
+  if (error->code == XML_SCHEMAV_CVC_DATATYPE_VALID_1_2_1 && has_padded_value(at.node(), attribute)) out.padded.insert(subject);
+  add_finding(out, at, rule_text(error->code));
 }
 
-Validation validated(xmlSchema* schema, xml::Element element) {
-  Validation out{.root = element};
+// A text that is too long to be held against a pattern, in the element or in one of its attributes.
+bool has_too_long_text(const Patterns& patterns, xml::Element element) {
+  for (const auto* attribute = element.node()->properties; attribute != nullptr; attribute = attribute->next)
+    if (patterns.may_bind_attribute(view(attribute->name)) && value_of(attribute).size() > patterned_text_bytes_max) return true;
+  return !element.first_child() && patterns.may_bind_text(element) && element.text().size() > patterned_text_bytes_max;
+}
+
+Validation validated(xmlSchema* schema, const Patterns& patterns, xml::Element element, std::chrono::milliseconds time_max) {
+  Validation out{.root = element, .events = nullptr};
   const std::unique_ptr<xmlSchemaValidCtxt, ValidationDeleter> context(xmlSchemaNewValidCtxt(schema));
-  int verdict = -1;
+  bool valid = false;
   if (context) {
+    SchemaEvents events(*context);
+    out.events = &events;
     xmlSchemaSetValidStructuredErrors(context.get(), on_validation_error, &out);
     const Texts none;
     const OnlyTheseTexts nothing(none);
-    verdict = xmlSchemaValidateOneElement(context.get(), element.node());
+    TimeSpent time;
+    const bool whole = events.tell(element, [&](xml::Element at) {
+      const auto stop = [&](std::string why) {
+        out.stopped = true;
+        add_finding(out, at, std::move(why));
+      };
+      if (out.stopped) return false;
+      if (time.over(time_max))
+        stop("the validation takes too long");
+      else if (has_too_long_text(patterns, at))
+        stop("the text is too long to be held against a pattern");
+      return !out.stopped;
+    });
+    valid = whole && xmlSchemaIsValid(context.get()) == 1;
   }
-  if ((verdict != 0 || out.broken) && out.findings.empty())
+  if ((!valid || out.broken) && out.findings.empty())
     out.findings.push_back({path_below(element, element), "the element cannot be validated", element.line()});
   return out;
 }
@@ -287,6 +342,7 @@ struct Schema::State {
   CompiledSchema schema;
   std::set<ExpandedName> elements;  // global ones
   BinaryTypes binary_types;
+  Patterns patterns;
 };
 
 Schema::Schema(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -294,6 +350,7 @@ Schema::~Schema() = default;
 
 Result<std::shared_ptr<const Schema>> Schema::compile(const Documents& documents, const std::vector<std::string>& roots) {
   SCHAKEL_TRY(const auto set, arrange_schemas(documents, roots));
+  SCHAKEL_TRY(auto patterns, Patterns::of(set.documents));
   use_no_catalogues();
   SCHAKEL_TRY(auto schema, compiled(set));
   std::set<ExpandedName> elements;
@@ -301,17 +358,17 @@ Result<std::shared_ptr<const Schema>> Schema::compile(const Documents& documents
     for (const auto declaration : document.document.root().children(ns::xsd, "element"))
       for (const auto& as : document.namespaces) elements.insert({as, declaration.attribute("", "name").value_or("")});
   }
-  auto state = std::make_unique<State>(State{std::move(schema), std::move(elements), BinaryTypes(set.documents)});
+  auto state = std::make_unique<State>(State{std::move(schema), std::move(elements), BinaryTypes(set.documents), std::move(patterns)});
   return std::shared_ptr<const Schema>(new Schema(std::move(state)));
 }
 
-std::vector<Schema::Finding> Schema::validate(xml::Element element) const {
-  auto validation = validated(state_->schema.get(), element);
-  if (!validation.padded.empty()) {
+std::vector<Schema::Finding> Schema::validate(xml::Element element, std::chrono::milliseconds time_max) const {
+  auto validation = validated(state_->schema.get(), state_->patterns, element, time_max);
+  if (!validation.padded.empty() && !validation.stopped) {
     // libxml2 2.9 compares values of xs:date, xs:int and other built-in types without collapsing their white space, as XML Schema Part 2
     // 4.3.6 lays down. Types that keep white space never fail in this way.
     const TrimmedCopy copy(element, validation.padded);
-    if (copy.root()) validation = validated(state_->schema.get(), copy.root());
+    if (copy.root()) validation = validated(state_->schema.get(), state_->patterns, copy.root(), time_max);
   }
   if (!validation.findings.empty()) return std::move(validation.findings);
   // And it passes over characters that are none of base64 (Part 2 3.2.16).

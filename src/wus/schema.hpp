@@ -2,6 +2,7 @@
 // (WUS-051).
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,8 +17,8 @@ namespace schakel::wus {
 class Schema {
  public:
   // `documents`: all schemas of the bundle and those inside wsdl:types, which are named after their WSDL ("a/service.wsdl#2"). What the
-  // roots import and include is found among them. Errors, with "file:line" as location: "wus.schema"; "wus.import" for a schemaLocation
-  // that names none of the documents.
+  // roots import and include is found among them. Errors, with "file:line" as location: "wus.schema", also for patterns that could
+  // cost too much; "wus.import" for a schemaLocation that names none of the documents.
   static Result<std::shared_ptr<const Schema>> compile(const Documents& documents, const std::vector<std::string>& roots);
   ~Schema();
   Schema(const Schema&) = delete;
@@ -29,9 +30,11 @@ class Schema {
     long line = 0;
   };
   // Validates one element as a global element of the schema: at most `findings_max` of them, in document order. The tree is not changed,
-  // defaults are not inserted, xsi:schemaLocation is not read (WUS-201). Safe from every thread.
-  std::vector<Finding> validate(xml::Element) const;
+  // defaults are not inserted, xsi:schemaLocation is not read (WUS-201). Safe from every thread. `time_max`: processor time, looked at
+  // between elements, after which what remains counts as not valid; texts under patterns have bounds of their own (schema_patterns.hpp).
+  std::vector<Finding> validate(xml::Element, std::chrono::milliseconds time_max = validation_time_max) const;
   static constexpr std::size_t findings_max = 20;
+  static constexpr std::chrono::seconds validation_time_max{10};
   // Is there a global element of this name?
   bool declares(const ExpandedName&) const;
   // Positions, in document order, of the elements of type xs:base64Binary (or derived from it) without children below and including the

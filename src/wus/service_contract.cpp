@@ -2,10 +2,24 @@
 
 #include <algorithm>
 
+#include "wus/addressing.hpp"
+
 namespace schakel::wus {
 
 std::string_view to_string(Role role) {
   return role == Role::provider ? "provider" : "consumer";
+}
+
+std::string ServiceContract::shown_from(const std::string& address) const {
+  const auto named = split_oin(address);
+  const auto found = std::ranges::find_if(from_addresses, [&](const FromAddress& one) { return same_address(one.address, named.address); });
+  if (found == from_addresses.end()) return address;
+  return named.oin.empty() ? found->shown_as : with_oin(found->shown_as, named.oin);
+}
+
+const Settings* ServiceContract::settings_of(std::string_view oin) const {
+  const auto found = partner_settings.find(oin);
+  return found == partner_settings.end() ? nullptr : &found->second;
 }
 
 const Operation* ServiceContract::operation(std::string_view wanted) const {

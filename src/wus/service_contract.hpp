@@ -32,6 +32,12 @@ struct Grant {
   std::set<std::string, std::less<>> operations;  // names; empty: all
 };
 
+// wsa:From addresses of a party behind a reverse proxy, as people and back-ends should know them; no message is changed (WUS-284).
+struct FromAddress {
+  std::string address;  // as received, without the OIN parameter
+  std::string shown_as;
+};
+
 struct ServiceContract {
   std::string id, tenant, name;
   std::string digest;  // of the packed bundle
@@ -49,7 +55,9 @@ struct ServiceContract {
   std::string path;                    // on the external listener: "/wus/inschrijving-v1"
   std::vector<std::string> addresses;  // values of wsa:To without the OIN parameter; the first one is published
   std::vector<Grant> grants;
+  std::vector<FromAddress> from_addresses;
   std::string backend_url;
+  std::map<std::string, Settings, std::less<>> partner_settings;  // by OIN: in the place of `settings`
 
   // consumer
   std::string endpoint;                                      // URL of the partner (or of the intermediary before it)
@@ -60,6 +68,10 @@ struct ServiceContract {
   std::vector<std::string> signer_oins;                      // allowed in the signing certificate; empty: partner_oin
   std::optional<security::Certificate> partner_certificate;  // SE: what requests are encrypted for
 
+  // The address of wsa:From as it is shown, with the OIN that it names.
+  std::string shown_from(const std::string& address) const;
+  // The settings for this party; null: it has none of its own.
+  const Settings* settings_of(std::string_view oin) const;
   const Operation* operation(std::string_view name) const;
   const Operation* by_action(std::string_view input_action) const;
   const Operation* by_element(std::string_view namespace_uri, std::string_view local_name) const;

@@ -19,29 +19,14 @@ using Json = nlohmann::json;
 constexpr std::size_t message_bytes_ceiling = 64 * limits::MiB;  // the most that maxSize may say: what the API takes at once
 constexpr std::size_t list_max = 100;
 constexpr std::size_t grants_max = 10'000;
+constexpr std::size_t partners_max = 1000;
 constexpr std::size_t path_bytes_max = 255;
 constexpr std::size_t oin_bytes = 20;
 constexpr std::size_t pem_bytes_max = security::certificate_bytes_max * 3 / 2;
 
-// wus.md 4.6, in its order.
+// What may differ from partner to partner of one service: what its software can read, and exceptions for what it makes.
 template <class Archive, class Value>
-void settings_members(Archive& a, Value& s) {
-  a.choice("profile", s.profile, {{Profile::be, "2W-be"}, {Profile::be_s, "2W-be-S"}, {Profile::be_se, "2W-be-SE"}});
-  a.choice("dispatch", s.dispatch, {{Dispatch::action, "action"}, {Dispatch::body, "body"}});
-  a.choice("validate", s.validate,
-           {{Validate::both, "both"}, {Validate::request, "request"}, {Validate::response, "response"}, {Validate::off, "off"}});
-  a.choice("mtom", s.mtom, {{Mtom::off, "off"}, {Mtom::optional, "optional"}, {Mtom::required, "required"}});
-  a.number("mtomThreshold", s.mtom_threshold, 0, message_bytes_ceiling);
-  a.choice("soapAction", s.soap_action_of_action, {{false, "empty"}, {true, "action"}});
-  a.flag("toOin", s.to_oin);
-  a.choice("toCheck", s.to_check, {{true, "on"}, {false, "off"}});
-  a.flag("requireFrom", s.require_from);
-  a.flag("replyToPassthrough", s.reply_to_passthrough);
-  a.choice("duplicates", s.duplicates, {{Duplicates::pass, "pass"}, {Duplicates::reject, "reject"}, {Duplicates::replay, "replay"}});
-  a.duration("duplicateWindow", s.duplicate_window, 1s, 30 * 24h);
-  a.seconds("timestampTtl", s.timestamp_ttl, 30s, 3600s);
-  a.seconds("skewFuture", s.skew_future, 0s, 600s);
-  a.seconds("skewPast", s.skew_past, 0s, 600s);
+void partner_settings_members(Archive& a, Value& s) {
   a.choice("signatureAlgorithm", s.signature_algorithm,
            {{SignatureMethod::rsa_sha256, "rsa-sha256"},
             {SignatureMethod::rsa_sha384, "rsa-sha384"},
@@ -61,19 +46,41 @@ void settings_members(Archive& a, Value& s) {
             {KeyReference::thumbprint, "thumbprint"},
             {KeyReference::bst, "bst"}});
   a.flag("inclusivePrefixes", s.inclusive_prefixes);
+  a.flag("acceptIndirectToken", s.accept_indirect_token);
+  a.flag("allowMissingKeyEncipherment", s.allow_missing_key_encipherment);
+  a.choice("securityInBe", s.ignore_security_in_be, {{false, "reject"}, {true, "ignore"}});
+  a.choice("legacyCbc", s.legacy_cbc, {{LegacyCbc::off, "off"}, {LegacyCbc::decrypt, "decrypt"}, {LegacyCbc::both, "both"}});
+  a.instant("legacyCbcUntil", s.legacy_cbc_until);
+  a.choice("legacy3des", s.legacy_3des, {{false, "off"}, {true, "decrypt"}});
+  a.instant("legacy3desUntil", s.legacy_3des_until);
+}
+
+// wus.md 4.6.
+template <class Archive, class Value>
+void settings_members(Archive& a, Value& s) {
+  a.choice("profile", s.profile, {{Profile::be, "2W-be"}, {Profile::be_s, "2W-be-S"}, {Profile::be_se, "2W-be-SE"}});
+  a.choice("dispatch", s.dispatch, {{Dispatch::action, "action"}, {Dispatch::body, "body"}});
+  a.choice("validate", s.validate,
+           {{Validate::both, "both"}, {Validate::request, "request"}, {Validate::response, "response"}, {Validate::off, "off"}});
+  a.choice("mtom", s.mtom, {{Mtom::off, "off"}, {Mtom::optional, "optional"}, {Mtom::required, "required"}});
+  a.number("mtomThreshold", s.mtom_threshold, 0, message_bytes_ceiling);
+  a.choice("soapAction", s.soap_action_of_action, {{false, "empty"}, {true, "action"}});
+  a.flag("toOin", s.to_oin);
+  a.choice("toCheck", s.to_check, {{true, "on"}, {false, "off"}});
+  a.flag("requireFrom", s.require_from);
+  a.flag("replyToPassthrough", s.reply_to_passthrough);
+  a.choice("duplicates", s.duplicates, {{Duplicates::pass, "pass"}, {Duplicates::reject, "reject"}, {Duplicates::replay, "replay"}});
+  a.duration("duplicateWindow", s.duplicate_window, 1s, 30 * 24h);
+  a.seconds("timestampTtl", s.timestamp_ttl, 30s, 3600s);
+  a.seconds("skewFuture", s.skew_future, 0s, 600s);
+  a.seconds("skewPast", s.skew_past, 0s, 600s);
+  partner_settings_members(a, s);
   a.choice("messageIdFormat", s.message_id_format,
            {{MessageIdFormat::urn_uuid, "urn-uuid"},
             {MessageIdFormat::uuid_at_uri, "uuid-at-uri"},
             {MessageIdFormat::custom_uuid_at_uri, "custom-uuid-at-uri"}});
   a.choice("signatureConfirmation", s.accept_missing_confirmation, {{false, "require"}, {true, "accept-missing"}});
-  a.flag("acceptIndirectToken", s.accept_indirect_token);
-  a.flag("allowMissingKeyEncipherment", s.allow_missing_key_encipherment);
-  a.choice("securityInBe", s.ignore_security_in_be, {{false, "reject"}, {true, "ignore"}});
   a.flag("passUnsecuredDetail", s.pass_unsecured_detail);
-  a.choice("legacyCbc", s.legacy_cbc, {{LegacyCbc::off, "off"}, {LegacyCbc::decrypt, "decrypt"}, {LegacyCbc::both, "both"}});
-  a.instant("legacyCbcUntil", s.legacy_cbc_until);
-  a.choice("legacy3des", s.legacy_3des, {{false, "off"}, {true, "decrypt"}});
-  a.instant("legacy3desUntil", s.legacy_3des_until);
   a.duration("backendTimeout", s.backend_timeout, 1s, 600s);
   a.duration("timeout", s.timeout, 1s, 600s);
   a.choice("retry", s.retry_idempotent, {{false, "none"}, {true, "idempotent"}});
@@ -202,7 +209,33 @@ bool is_service_path(std::string_view path) {
          path.find("/.") == std::string_view::npos && std::ranges::all_of(path, is_plain);
 }
 
-void read_provider(MemberReader& members, std::vector<Error>& faults, ServiceTerms& terms) {
+void read_from_addresses(MemberReader& members, std::vector<Error>& faults, std::vector<FromAddress>& addresses) {
+  members.each("fromAddresses", list_max, [&](const Json& json, const std::string& pointer) {
+    MemberReader reader(json, pointer, faults);
+    FromAddress one;
+    for (const auto& [name, field] : {std::pair{"address", &one.address}, std::pair{"shownAs", &one.shown_as}}) {
+      reader.require(name);
+      reader.text(name, *field);
+      check_url(reader, name, *field, false);
+    }
+    reader.end();
+    addresses.push_back(std::move(one));
+  });
+}
+
+void read_partners(MemberReader& members, std::vector<Error>& faults, const std::optional<Offered>& offered, ServiceTerms& terms) {
+  members.each_member("partners", partners_max, [&](const std::string& oin, const Json& json, const std::string& pointer) {
+    if (oin.size() != oin_bytes || !is_oin(oin)) faults.push_back(fail("contract.settings", "must be named by an OIN", pointer));
+    MemberReader partner(json, pointer, faults);
+    auto settings = terms.settings;
+    partner_settings_members(partner, settings);
+    check_settings(partner, settings, offered);
+    partner.end();
+    terms.partners.emplace(oin, ServiceTerms::OfPartner{json, std::move(settings)});
+  });
+}
+
+void read_provider(MemberReader& members, std::vector<Error>& faults, const std::optional<Offered>& offered, ServiceTerms& terms) {
   members.require("path");
   members.require("backend");
   provider_members(members, terms);
@@ -210,6 +243,8 @@ void read_provider(MemberReader& members, std::vector<Error>& faults, ServiceTer
   if (members.has("backend") && terms.backend_url.empty()) members.fault("backend", "has no url");
   if (!terms.backend_url.empty() && !http::parse_url(terms.backend_url)) members.fault("backend", "must have an absolute URL");
   read_grants(members, faults, terms.grants);
+  read_from_addresses(members, faults, terms.from_addresses);
+  read_partners(members, faults, offered, terms);
 }
 
 void read_consumer(MemberReader& members, const std::optional<Offered>& offered, ServiceTerms& terms) {
@@ -245,7 +280,7 @@ std::optional<ServiceTerms> read_terms(const Json& json, const std::string& poin
   read_operations(members, faults, terms.idempotent);
   check_settings(members, terms.settings, offered);
   if (terms.role == Role::provider)
-    read_provider(members, faults, terms);
+    read_provider(members, faults, offered, terms);
   else
     read_consumer(members, offered, terms);
   members.end();
@@ -275,6 +310,12 @@ Json terms_json(const ServiceTerms& terms) {
     auto grants = Json::array();
     for (const auto& grant : terms.grants) grants.push_back({{"oin", grant.oin}, {"operations", grant.operations}});
     out.put("grants", std::move(grants));
+    auto addresses = Json::array();
+    for (const auto& one : terms.from_addresses) addresses.push_back({{"address", one.address}, {"shownAs", one.shown_as}});
+    if (!addresses.empty()) out.put("fromAddresses", std::move(addresses));
+    auto partners = Json::object();
+    for (const auto& [oin, partner] : terms.partners) partners[oin] = partner.said;
+    if (!partners.empty()) out.put("partners", std::move(partners));
   } else {
     out.object("partner", [&](MemberWriter& partner) {
       partner_members(partner, terms);
@@ -282,6 +323,17 @@ Json terms_json(const ServiceTerms& terms) {
     });
   }
   return out.take();
+}
+
+std::vector<LegacyException> exceptions_of(const ServiceTerms& terms) {
+  std::vector<LegacyException> out;
+  const auto add = [&out](const Settings& settings, const std::string& oin) {
+    if (settings.legacy_cbc != LegacyCbc::off) out.push_back({"legacyCbc", oin, settings.legacy_cbc_until});
+    if (settings.legacy_3des) out.push_back({"legacy3des", oin, settings.legacy_3des_until});
+  };
+  add(terms.settings, terms.partner_oin);
+  for (const auto& [oin, partner] : terms.partners) add(partner.settings, oin);
+  return out;
 }
 
 }  // namespace schakel::wus

@@ -2,6 +2,7 @@
 // the other side is. It is the `settings` of the contract's row and of the API.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,10 +21,18 @@ struct ServiceTerms {
   std::vector<std::string> addresses;   // empty: that of the WSDL
   std::vector<std::string> idempotent;  // names of operations (WUS-261)
 
-  // provider; members `path`, `grants` (each `oin` and `operations`), `backend` (`url`, `mode`, `mtom`)
+  // provider; members `path`, `grants` (each `oin` and `operations`), `backend` (`url`, `mode`, `mtom`), `fromAddresses` (each `address`
+  // and `shownAs`), `partners`: settings for one OIN in the place of those above, only of those that wus.md calls "per partner" and of what
+  // is made for one partner
+  struct OfPartner {
+    nlohmann::json said;
+    Settings settings;  // whole: with those that it does not name
+  };
   std::string path;
   std::vector<Grant> grants;
   std::string backend_url;
+  std::vector<FromAddress> from_addresses;
+  std::map<std::string, OfPartner, std::less<>> partners;
 
   // consumer; members of `partner`: `endpoint`, `toAddress`, `fromAddress`, `oin`, `serverOins`, `signerOins`, `certificate` (PEM)
   std::string endpoint, to_address, from_address, partner_oin;
@@ -45,5 +54,13 @@ std::optional<ServiceTerms> read_terms(const nlohmann::json&, const std::string&
                                        std::vector<Error>& faults);
 std::optional<ServiceTerms> read_terms(std::string_view json, const std::optional<Offered>&, std::vector<Error>& faults);
 nlohmann::json terms_json(const ServiceTerms&);
+
+// A setting that departs from the standard for a time (WUS-172, WUS-322, SEC-083).
+struct LegacyException {
+  std::string setting;      // "legacyCbc", "legacy3des"
+  std::string partner_oin;  // empty: of a provider, for whoever has a right on the service
+  std::optional<Instant> until;
+};
+std::vector<LegacyException> exceptions_of(const ServiceTerms&);
 
 }  // namespace schakel::wus

@@ -216,6 +216,8 @@ Result<std::shared_ptr<const ServiceContract>> make_service(const Contract& row,
   if (service->addresses.empty() && !service->described_address.empty()) service->addresses.push_back(service->described_address);
   service->grants = std::move(terms.grants);
   service->backend_url = std::move(terms.backend_url);
+  service->from_addresses = std::move(terms.from_addresses);
+  for (auto& [oin, partner] : terms.partners) service->partner_settings.emplace(oin, std::move(partner.settings));
   service->endpoint = terms.endpoint.empty() ? service->described_address : std::move(terms.endpoint);
   service->to_address = std::move(terms.to_address);
   service->from_address = std::move(terms.from_address);

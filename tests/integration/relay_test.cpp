@@ -7,6 +7,7 @@
 
 #include "ebms/envelope.hpp"
 #include "integration/partner.hpp"
+#include "integration/tls_door.hpp"
 #include "integration/world.hpp"
 
 namespace schakel::integration {
@@ -32,34 +33,11 @@ Json transparent(const std::string& party, const std::string& url, const std::st
   return row;
 }
 
-void put_routes(Site& site, const Json& rows) {
-  auto api = site.admin();
-  const auto version = api.get("/api/v1/routes").header("ETag");
-  const auto put = api.call("PUT", "/api/v1/routes", Json{{"routes", rows}}.dump(), "application/json", {{"If-Match", version}});
-  ASSERT_EQ(put.status, 200U) << put.body;
-}
-
 // A next hop with any certificate, that keeps what arrives and answers when it pleases.
 class Door {
  public:
-  Door(ServedPki& pki, const security::Issued& own) : io_(2U) {
-    http::ListenerOptions options;
-    options.name = "external";
-    options.tls = pki.with([&](test::Pki& shared) {
-      return security::TlsServer::make({}, {{.key_pair = own.key_pair, .trust = shared.authority().trust_store(clock_.now()).value()}},
-                                       clock_)
-          .value();
-    });
-    server_ = std::make_unique<http::Server>(
-        io_.executor(), options, [this](http::Request& request) { return take(request); },
-        http::Environment{clock_, random_, silent_log(), metrics_});
-    server_->start().value();
-  }
-  ~Door() {
-    server_->close();
-    io_.stop();
-  }
-  std::string url() const { return "https://localhost:" + std::to_string(server_->port()) + "/ebms"; }
+  Door(ServedPki& pki, const security::Issued& own) : door_(pki, own, [this](http::Request& request) { return take(request); }) {}
+  std::string url() const { return door_.url("/ebms"); }
   std::vector<std::pair<http::Headers, std::string>> arrived() {
     const std::lock_guard lock(mutex_);
     return arrived_;
@@ -81,13 +59,9 @@ class Door {
     co_return response;
   }
 
-  SystemClock clock_;
-  SystemRandom random_;
-  Metrics metrics_;
-  http::IoThreads io_;
   std::mutex mutex_;
   std::vector<std::pair<http::Headers, std::string>> arrived_;
-  std::unique_ptr<http::Server> server_;
+  TlsDoor door_;
 };
 
 class Three {

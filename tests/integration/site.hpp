@@ -3,6 +3,7 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -34,6 +35,11 @@ inline unsigned short free_port() {
   ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length);
   ::close(descriptor);
   return ntohs(address.sin_port);
+}
+
+inline std::string text_of(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 // A folder that is removed with the object, or kept for a person to look at when SCHAKEL_KEEP is set.
@@ -123,6 +129,8 @@ class Site {
     admin_ = free_port();
     internal_ = free_port();
     ops_ = free_port();
+    second_external_ = free_port();
+    second_ops_ = free_port();
     std::filesystem::create_directories(folder_ / "keys");
     std::filesystem::permissions(folder_ / "keys", std::filesystem::perms::owner_all);
     identity_ = issue();
@@ -150,10 +158,16 @@ class Site {
     ASSERT_TRUE(is_ready()) << log();
   }
   Process& process() { return *process_; }
-  std::string log() const {
-    std::ifstream file(log_path());
-    return {std::istreambuf_iterator<char>(file), {}};
+  // Another node of the organisation; on one database only with PostgreSQL.
+  void start_second_and_wait() {
+    second_ = std::make_unique<Process>(std::vector<std::string>{SCHAKEL_PROGRAM, "serve", "--config", path("second.toml").string()},
+                                        path("second.log").string());
+    Rest ops(url(second_ops_));
+    ASSERT_TRUE(becomes([&] { return ops.get("/health/ready").status == 200; }, 25s)) << text_of(path("second.log"));
   }
+  unsigned short second_external_port() const { return second_external_; }
+  Process& second_process() { return *second_; }
+  std::string log() const { return text_of(log_path()); }
   std::string log_path() const { return (folder_ / "node.log").string(); }
 
   // --- its doors -----------------------------------------------------------------------------------------------------------------------
@@ -215,11 +229,12 @@ class Site {
     const auto bind = [](unsigned short port) { return "\"127.0.0.1:" + std::to_string(port) + "\""; };
     const bool first = node == "a";
     const auto port = [&](unsigned short own) { return first ? own : free_port(); };
+    const auto external = first ? external_ : second_external_, ops = first ? ops_ : second_ops_;
     return "[node]\nname = \"" + node + "\"\nenvironment = \"test\"\ndrain-wait = \"100ms\"\n[database]\nurl = \"" +
            (options_.database_url.empty() ? "sqlite:schakel.db" : options_.database_url) +
-           "\"\npool-size = 6\n[listeners]\nexternal = { bind = " + bind(port(external_)) + options_.external +
+           "\"\npool-size = 6\n[listeners]\nexternal = { bind = " + bind(external) + options_.external +
            " }\ninternal = { bind = " + bind(port(internal_)) + options_.inner + " }\nadmin = { bind = " + bind(port(admin_)) +
-           options_.inner + " }\nops = { bind = " + bind(port(ops_)) +
+           options_.inner + " }\nops = { bind = " + bind(ops) +
            " }\n[pki]\ntest-anchors = \"anchors.pem\"\nintermediates = \"intermediates.pem\"\nkeys = \"keys\"\n" + options_.pki +
            "[crl]\nrefresh = \"" + options_.crl_refresh + "\"\n[webhook]\nallowed-networks = [\"127.0.0.0/8\"]\nallow-http = true\n" +
            options_.more;
@@ -250,11 +265,11 @@ class Site {
   ServedPki& pki_;
   SiteOptions options_;
   Folder folder_;
-  unsigned short external_ = 0, admin_ = 0, internal_ = 0, ops_ = 0;
+  unsigned short external_ = 0, admin_ = 0, internal_ = 0, ops_ = 0, second_external_ = 0, second_ops_ = 0;
   std::optional<security::Issued> identity_;
   std::vector<server::OwnCertificate> certificates_{in_files("tls")};
   std::string api_key_;
-  std::unique_ptr<Process> process_;
+  std::unique_ptr<Process> process_, second_;
 };
 
 }  // namespace schakel::integration

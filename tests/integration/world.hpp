@@ -81,4 +81,12 @@ inline std::vector<std::string> trail(Rest& api, const std::string& id) {
   return types;
 }
 
+// The node's whole routing table.
+inline void put_routes(Site& site, const Json& rows) {
+  auto api = site.admin();
+  const auto version = api.get("/api/v1/routes").header("ETag");
+  const auto put = api.call("PUT", "/api/v1/routes", Json{{"routes", rows}}.dump(), "application/json", {{"If-Match", version}});
+  ASSERT_EQ(put.status, 200U) << put.body;
+}
+
 }  // namespace schakel::integration

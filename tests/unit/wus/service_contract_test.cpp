@@ -70,6 +70,16 @@ TEST(Services, AreFoundByPathWithinTheTenant) {
   EXPECT_EQ(services.all().size(), 4U);
 }
 
+// WUS-284: the address of a party behind a reverse proxy, with the OIN that it named.
+TEST(Services, ShowAFromAddressAsTheTableSays) {
+  ServiceContract service;
+  service.from_addresses = {{"http://intern.example:80/a", "https://buiten.example/a"}};
+  EXPECT_EQ(service.shown_from("http://Intern.example/a?oin=00000001800000001000"), "https://buiten.example/a?OIN=00000001800000001000");
+  EXPECT_EQ(service.shown_from("http://intern.example/a"), "https://buiten.example/a");
+  EXPECT_EQ(service.shown_from("http://intern.example/b"), "http://intern.example/b");
+  EXPECT_EQ(service.shown_from(""), "");
+}
+
 // ADP-300, ADP-301: what the terms say is judged beside what the WSDL says.
 TEST(JudgeService, FindsTermsThatTheDescriptionRefuses) {
   SCHAKEL_NEEDS_WUS_STANDARDS();
@@ -246,6 +256,7 @@ TEST_P(ServiceStore, TakesWhatDidNotChangeFromTheFormer) {
   const auto before = make_service(stored(id), nullptr).value();
   auto terms = provider_terms();
   terms["validate"] = "request";
+  terms["partners"][requester]["oaepDigest"] = "sha1";
   terms.erase("operations");
   const auto service = judge_service(stored(id), terms.dump(), {now});
   ASSERT_FALSE(service.refused());
@@ -253,6 +264,10 @@ TEST_P(ServiceStore, TakesWhatDidNotChangeFromTheFormer) {
   const auto after = make_service(stored(id), before.get()).value();
   EXPECT_EQ(after->schema, before->schema) << "the same object";
   EXPECT_EQ(after->settings.validate, Validate::request);
+  ASSERT_NE(after->settings_of(requester), nullptr);
+  EXPECT_EQ(after->settings_of(requester)->oaep_digest, std::nullopt);
+  EXPECT_EQ(after->settings_of(requester)->validate, Validate::request);
+  EXPECT_EQ(after->settings_of("00000001800000003000"), nullptr);
   EXPECT_FALSE(after->operation("vraagInschrijving")->idempotent);
   EXPECT_EQ(after->version, 2);
 }

@@ -82,7 +82,10 @@ TEST(ServiceJson, GoesThereAndBack) {
     "securityInBe": "ignore", "passUnsecuredDetail": true, "legacyCbc": "both", "legacyCbcUntil": "2026-12-31T00:00:00.000Z",
     "legacy3des": "decrypt", "legacy3desUntil": "2026-06-30T00:00:00.000Z", "backendTimeout": "1s", "timeout": "600s",
     "retry": "idempotent", "maxSize": 1024, "backend": {"url": "http://b/", "mode": "soap", "mtom": true},
-    "grants": [{"oin": "00000001800000001000", "operations": ["vraag"]}], "validFrom": "2026-05-01T00:00:00.000Z"})");
+    "grants": [{"oin": "00000001800000001000", "operations": ["vraag"]}], "validFrom": "2026-05-01T00:00:00.000Z",
+    "fromAddresses": [{"address": "http://intern.example/a", "shownAs": "https://buiten.example/a"}],
+    "partners": {"00000001800000001000": {"oaepDigest": "sha256", "acceptIndirectToken": false},
+                 "00000001800000003000": {"legacy3des": "off"}}})");
   for (const auto& [name, value] : others.items()) json[name] = value;
   const auto terms = terms_of(json);
   EXPECT_EQ(terms_json(terms), json);
@@ -142,6 +145,69 @@ TEST(ServiceJson, DemandsAnEndOfExceptions) {
   auto stored = with(with(provider(), "/legacyCbc", "decrypt"), "/legacyCbcUntil", "2031-01-01T00:00:00Z");
   EXPECT_TRUE(read_terms(stored, "", std::nullopt, faults)) << "a stored contract is read without a time";
   EXPECT_THAT(faults_of(with(provider(), "/encryptionAlgorithm", "aes256-cbc")), ElementsAre("/encryptionAlgorithm"));
+}
+
+// WUS-108, WUS-149, WUS-172, WUS-173, WUS-322: what one of several partners needs, beside what counts for all.
+TEST(ServiceJson, HoldsSettingsOfOnePartner) {
+  auto json = with(provider(), "/profile", "2W-be-SE");
+  json["keyRef"] = "ski";
+  json["partners"] = Json::parse(R"({"00000001800000001000": {"acceptIndirectToken": true, "allowMissingKeyEncipherment": true,
+      "securityInBe": "ignore", "oaepDigest": "sha1", "legacyCbc": "both", "legacyCbcUntil": "2026-12-31T00:00:00Z",
+      "legacy3des": "decrypt", "legacy3desUntil": "2026-06-30T00:00:00Z", "encryptionAlgorithm": "aes128-cbc", "digestAlgorithm": "sha512",
+      "signatureAlgorithm": "rsa-sha512", "inclusivePrefixes": true}, "00000001800000003000": {"keyRef": "bst"}})");
+  const auto terms = terms_of(json);
+  ASSERT_EQ(terms.partners.size(), 2U);
+  EXPECT_EQ(terms.settings.oaep_digest, xmlsecurity::DigestMethod::sha256);
+  EXPECT_FALSE(terms.settings.accept_indirect_token);
+  const auto& one = terms.partners.at("00000001800000001000").settings;
+  EXPECT_TRUE(one.accept_indirect_token && one.allow_missing_key_encipherment && one.ignore_security_in_be && one.inclusive_prefixes);
+  EXPECT_EQ(one.profile, Profile::be_se) << "what it does not name is the service's";
+  EXPECT_EQ(one.key_ref, KeyReference::ski);
+  EXPECT_EQ(one.oaep_digest, std::nullopt);
+  EXPECT_EQ(one.legacy_cbc, LegacyCbc::both);
+  EXPECT_EQ(one.encryption_algorithm, xmlsecurity::ContentCipher::aes128_cbc);
+  EXPECT_EQ(terms.partners.at("00000001800000003000").settings.key_ref, KeyReference::bst);
+  EXPECT_EQ(terms_json(terms)["partners"], json["partners"]) << "and what it does not name stays the service's, whatever that becomes";
+
+  std::vector<std::string> exceptions;
+  for (const auto& exception : exceptions_of(terms))
+    exceptions.push_back(exception.setting + " " + exception.partner_oin + " " + to_rfc3339(exception.until.value()));
+  EXPECT_THAT(exceptions, ElementsAre("legacyCbc 00000001800000001000 2026-12-31T00:00:00.000Z",
+                                      "legacy3des 00000001800000001000 2026-06-30T00:00:00.000Z"));
+  EXPECT_THAT(exceptions_of(terms_of(provider())), IsEmpty());
+  auto calling = with(with(consumer(), "/legacyCbc", "decrypt"), "/legacyCbcUntil", "2026-12-31T00:00:00Z");
+  EXPECT_EQ(exceptions_of(terms_of(calling)).at(0).partner_oin, "00000001800000002000");
+}
+
+TEST(ServiceJson, RefusesOtherSettingsOfOnePartner) {
+  const auto wrong = [](const char* partner, const Json& settings) {
+    auto json = provider();
+    json["partners"][partner] = settings;
+    return faults_of(json);
+  };
+  constexpr const char* oin = "00000001800000001000";
+  EXPECT_THAT(wrong(oin, Json::object()), IsEmpty());
+  EXPECT_THAT(wrong("123", Json::object()), ElementsAre("/partners/123"));
+  EXPECT_THAT(wrong("a/b", Json::object()), ElementsAre("/partners/a~1b"));
+  EXPECT_THAT(wrong(oin, 5), ElementsAre("/partners/00000001800000001000"));
+  for (const auto* name : {"profile", "validate", "maxSize", "timestampTtl", "duplicates", "signatureConfirmation", "onbekend"})
+    EXPECT_THAT(wrong(oin, {{name, 1}}), ElementsAre("/partners/00000001800000001000/" + std::string(name)));
+  EXPECT_THAT(wrong(oin, {{"oaepDigest", "md5"}}), ElementsAre("/partners/00000001800000001000/oaepDigest"));
+  EXPECT_THAT(wrong(oin, {{"legacyCbc", "decrypt"}}), ElementsAre("/partners/00000001800000001000/legacyCbcUntil"));
+  EXPECT_THAT(wrong(oin, {{"legacy3des", "decrypt"}, {"legacy3desUntil", "2027-03-03T12:00:01Z"}}),
+              ElementsAre("/partners/00000001800000001000/legacy3desUntil"));
+  EXPECT_THAT(wrong(oin, {{"encryptionAlgorithm", "aes256-cbc"}}), ElementsAre("/partners/00000001800000001000/encryptionAlgorithm"));
+  EXPECT_THAT(faults_of(with(provider(), "/partners", Json::array())), ElementsAre("/partners"));
+  EXPECT_THAT(faults_of(with(consumer(), "/partners", Json::object())), ElementsAre("/partners")) << "it has one partner";
+}
+
+// WUS-284
+TEST(ServiceJson, HoldsHowFromAddressesAreShown) {
+  const auto wrong = [](const Json& addresses) { return faults_of(with(provider(), "/fromAddresses", addresses)); };
+  EXPECT_THAT(wrong(Json::array()), IsEmpty());
+  EXPECT_THAT(wrong({{{"address", "x"}, {"shownAs", "https://a.example/"}}}), ElementsAre("/fromAddresses/0/address"));
+  EXPECT_THAT(wrong({{{"address", "https://a.example/"}}}), ElementsAre("/fromAddresses/0/shownAs"));
+  EXPECT_THAT(wrong({{{"address", "https://a.example/"}, {"shownAs", "https://b.example/"}, {"x", 1}}}), ElementsAre("/fromAddresses/0/x"));
 }
 
 // README section 8: all faults at once, each with its pointer.

@@ -50,9 +50,9 @@ struct SignedMessage {
       "<wsa:MessageID wsu:Id=\"message\">urn:uuid:6f1c2a10-0000-4000-8000-000000000002</wsa:MessageID>";
   std::string time = timestamp("2026-03-02T10:15:30.000Z", "2026-03-02T10:20:30.000Z");
   std::string token = binary_token(key_pair("requester")->certificate()->der);
-  std::string further_security;      // before the signature
+  std::string further_security{};    // before the signature
   std::string body = plain_payload;  // content of soapenv:Body
-  std::string after_security;        // further header blocks
+  std::string after_security{};      // further header blocks
   std::vector<std::string> signed_ids{"to", "action", "message", "ts", "body"};
   std::string transforms = exclusive_transform;
   std::string key_info = direct_reference();  // content of ds:KeyInfo
