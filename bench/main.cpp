@@ -18,7 +18,7 @@ void print(const Figure& figure) {
 int main(int argc, char** argv) {
   using namespace schakel::bench;
   if (argc != 3) {
-    std::fprintf(stderr, "usage: schakel-bench store|tls|rsa|xmldsig|xmlenc|digest|wus FOLDER\n");
+    std::fprintf(stderr, "usage: schakel-bench store|tls|rsa|xmldsig|xmlenc|digest|wus|xmlsec1 FOLDER\n");
     return 2;
   }
   const std::string part = argv[1], folder = argv[2];
@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
                        : part == "digest"  ? digest_figures(folder)
                        : part == "xmldsig" ? xmldsig_figures()
                        : part == "xmlenc"  ? xmlenc_figures()
+                       : part == "xmlsec1" ? xmlsec1_figures()
                                            : wus_figures();
   for (const auto& figure : figures) print(figure);
   return 0;

@@ -61,6 +61,13 @@ Figure figure(std::string name, const Ours& ours, const Limit& limit) {
   return out;
 }
 
+template <class Operation>
+Figure figure(std::string name, const Operation& operation) {
+  Figure out{std::move(name), 0, "/s", 0};
+  for (int round = 0; round < rounds; ++round) out.value = std::max(out.value, per_second(operation));
+  return out;
+}
+
 // RSA with SHA-256 by OpenSSL alone: the limit of everything that signs.
 Bytes raw_signature(EVP_PKEY*, BytesView text);
 
@@ -70,6 +77,7 @@ std::vector<Figure> rsa_figures();
 std::vector<Figure> xmldsig_figures();
 std::vector<Figure> xmlenc_figures();
 std::vector<Figure> wus_figures();
+std::vector<Figure> xmlsec1_figures();  // WUS exchanges; empty without libxmlsec1
 std::vector<Figure> digest_figures(const std::string& folder);
 
 }  // namespace schakel::bench

@@ -69,9 +69,9 @@ def compare(folder, asked, run):
     os.sched_setaffinity(0, {1})  # our back-end answers from this process
     with Deployment(folder) as deployment:
         deployment.make_pki()
-        node = WusNode(deployment, slug="node", name="Node", oin="00000099000000010000", host="wus.node.example", settings='[log]\nlevel = "warning"')
-        peer = PARTNERS[asked.peer](deployment, slug="peer", name="Peer", oin="00000099000000300000", host="wus.peer.example")
-        client = PARTNERS[asked.peer](deployment, slug="load", name="Load Partner", oin="00000099000000020000", host="wus.load.example")
+        node = WusNode(deployment, slug="node", name="Node", oin="00000099000000010000", host="wus.node.example", settings='[log]\nlevel = "warning"', rsa_bits=run.RSA_BITS)
+        peer = PARTNERS[asked.peer](deployment, slug="peer", name="Peer", oin="00000099000000300000", host="wus.peer.example", rsa_bits=run.RSA_BITS)
+        client = PARTNERS[asked.peer](deployment, slug="load", name="Load Partner", oin="00000099000000020000", host="wus.load.example", rsa_bits=run.RSA_BITS)
         quiet = deployment.folder / "logging.properties"
         quiet.write_text(QUIET, encoding="utf-8")
         peer.java = client.java = ("java", f"-Djava.util.logging.config.file={quiet}")  # memory and compiler as a partner gets them who sets nothing

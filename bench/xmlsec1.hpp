@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 struct _xmlNode;
@@ -16,6 +17,10 @@ class Xmlsec1 {
   ~Xmlsec1();
 
   bool verifies(_xmlNode* ds_signature);
+  // A document whose References are to attributes `Id` of whatever namespace.
+  bool verifies(std::string_view document);
+  // With DigestValues and SignatureValue filled in, serialised; empty: it failed.
+  std::string signed_anew(std::string_view document_template);
   bool decrypts(std::string_view encrypted_data);  // parses it first, as we do
 
  private:

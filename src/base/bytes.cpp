@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <stdexcept>
 
 namespace schakel {
@@ -198,12 +199,26 @@ bool constant_time_equal(BytesView a, BytesView b) {
   return difference == 0;
 }
 
+namespace {
+
+// Past octets below 0x80, eight at a time; perhaps not past all of them.
+std::size_t after_ascii(BytesView in, std::size_t at) {
+  constexpr std::uint64_t high_bits = 0x8080808080808080ULL;
+  for (std::uint64_t eight = 0; in.size() - at >= sizeof eight; at += sizeof eight) {
+    std::memcpy(&eight, in.data() + at, sizeof eight);
+    if ((eight & high_bits) != 0) break;
+  }
+  return at;
+}
+
+}  // namespace
+
 bool is_valid_utf8(BytesView in) {
   const auto at = [&](std::size_t k) { return static_cast<unsigned char>(in[k]); };
   for (std::size_t i = 0; i < in.size();) {
     const unsigned char lead = at(i);
     if (lead < 0x80) {
-      ++i;
+      i = after_ascii(in, i + 1);
       continue;
     }
     const std::size_t length = lead >= 0xC2 && lead <= 0xDF ? 2 : lead >= 0xE0 && lead <= 0xEF ? 3 : lead >= 0xF0 && lead <= 0xF4 ? 4 : 0;

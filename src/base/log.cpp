@@ -82,6 +82,7 @@ class StreamLog final : public Log {
   void set_level(LogLevel level) override { level_ = level; }
 
   void write(LogLevel level, std::string_view event, Fields fields) override {
+    if (!enabled(level)) return;  // no line is made for nobody
     logger_->log(to_spdlog(level), format_ == LogFormat::json ? json_line(level, event, fields) : text_line(level, event, fields));
   }
 

@@ -268,6 +268,7 @@ struct Client::State : std::enable_shared_from_this<Client::State> {
         log(log_),
         opened(metrics.counter("http_client_connections_total", "Connections that the HTTP client made")),
         reused(metrics.counter("http_client_reuses_total", "Requests on a kept-alive connection")),
+        handshake_seconds(metrics.histogram("http_client_handshake_seconds", "Time of TLS handshakes of the HTTP client")),
         sweep_timer(asio::make_strand(executor)) {}
 
   std::shared_ptr<Link> take_idle(const std::string& destination);
@@ -288,6 +289,7 @@ struct Client::State : std::enable_shared_from_this<Client::State> {
   Log& log;
   Counter& opened;
   Counter& reused;
+  Histogram& handshake_seconds;
   Resolver resolver;
 
   std::mutex mutex;  // guards what follows
@@ -391,9 +393,11 @@ Awaitable<Result<>> Client::State::secure(Link& link, const ClientRequest& reque
   SSL* ssl = link.stream->ssl();
   if (const auto prepared = tls.prepare(ssl, url.host); !prepared) co_return tls_error(prepared.error().code, prepared.error().detail);
   link.stream->set_deadline(deadline);
+  const auto began = now();
   const Io outcome = co_await link.stream->handshake();
   if (outcome == Io::timeout) co_return before("transport.timeout", "The TLS handshake did not end in time.");
   if (outcome != Io::ok) co_return tls_error(tls.failure_reason(ssl), tls.failure_detail(ssl));
+  handshake_seconds.observe(std::chrono::duration<double>(now() - began).count());
   auto checked = tls.check(ssl, url.host, request.expected_oin);
   if (!checked) {
     link.stream->shutdown();

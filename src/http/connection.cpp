@@ -104,8 +104,10 @@ void put_field(std::string& out, std::string_view name, std::string_view value) 
 RequestMetrics::RequestMetrics(Metrics& metrics, std::string listener)
     : metrics_(metrics),
       listener_(std::move(listener)),
-      seconds_(metrics.histogram("http_request_seconds", "Time from the head of a request to the end of its answer",
-                                 {{"listener", listener_}})) {}
+      seconds_(
+          metrics.histogram("http_request_seconds", "Time from the head of a request to the end of its answer", {{"listener", listener_}})),
+      handshake_seconds_(metrics.histogram("tls_handshake_seconds", "Time from the connection to the end of its TLS handshake",
+                                           {{"listener", listener_}})) {}
 
 void RequestMetrics::count(std::string_view method, unsigned status, double seconds) {
   const auto found = std::find(counted_methods.begin(), counted_methods.end(), method);
@@ -205,6 +207,7 @@ Awaitable<bool> Connection::handshake() {
   stream_->set_deadline(begin_ + listener_->options.handshake_timeout);
   const Io outcome = co_await stream_->handshake();
   if (outcome == Io::ok) {
+    listener_->metrics.count_handshake(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count());
     tls_ = tls.result(stream_->ssl());
     co_return true;
   }

@@ -21,6 +21,7 @@ class RequestMetrics {
  public:
   RequestMetrics(Metrics&, std::string listener);
   void count(std::string_view method, unsigned status, double seconds);
+  void count_handshake(double seconds) { handshake_seconds_.observe(seconds); }
   void count_handshake_failure(const std::string& reason);
   void count_refused_connection(const std::string& reason);
 
@@ -29,6 +30,7 @@ class RequestMetrics {
   Metrics& metrics_;
   std::string listener_;
   Histogram& seconds_;
+  Histogram& handshake_seconds_;
   std::array<std::array<std::atomic<Counter*>, statuses>, 8> requests_{};
 };
 

@@ -1,6 +1,7 @@
 #include "http/message.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/bytes.hpp"
@@ -47,15 +48,14 @@ std::optional<std::string_view> Request::query_value(std::string_view name) cons
 
 Awaitable<Result<std::string>> read_all(BodyReader& reader, std::size_t bytes_max) {
   std::string body;
+  std::array<char, read_step_bytes> step;  // not cleared: most bodies are shorter
   for (;;) {
     // One octet more than allowed is enough to know that the body is too large.
     const std::size_t room = std::min(read_step_bytes, bytes_max - body.size() + 1);
-    const std::size_t begin = body.size();
-    body.resize(begin + room);
-    auto count = co_await reader.read(std::span(body.data() + begin, room));
+    auto count = co_await reader.read(std::span(step.data(), room));
     if (!count) co_return count.error();
-    body.resize(begin + *count);
     if (*count == 0) co_return body;
+    body.append(step.data(), *count);
     if (body.size() > bytes_max) co_return fail("http.bodyTooLarge", "The body is larger than " + std::to_string(bytes_max) + " octets.");
   }
 }

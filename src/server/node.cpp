@@ -230,7 +230,7 @@ struct Node::Parts {
 
   void make_wus() {
     wus = std::make_unique<WusParts>(WusParts::Dependencies{
-        .database = *database,
+        .database = database->quiet(),
         .client = *client,
         .random = environment.random,
         .clock = clock(),

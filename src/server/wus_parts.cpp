@@ -11,13 +11,13 @@ constexpr std::string_view wus_prefix = "/wus/";  // README section 4
 
 }  // namespace
 
-wus::Office WusParts::office(const Dependencies& given) const {
+wus::Office WusParts::office(const Dependencies& given) {
   return {.database = given.database,
           .client = given.client,
           .random = given.random,
           .clock = given.clock,
           .log = given.log,
-          .metrics = given.metrics,
+          .measures = measures_,
           .node = given.node,
           .services = [configuration = given.configuration] { return configuration()->services; },
           .judge =
@@ -74,7 +74,8 @@ wus::Relay::Dependencies WusParts::relay_dependencies(const Dependencies& given)
 }
 
 WusParts::WusParts(Dependencies given)
-    : office_(office(given)),
+    : measures_(given.metrics),
+      office_(office(given)),
       caller_(office_),
       endpoint_(office_, {.insecure_transport = given.insecure_transport}, given.audit),
       relay_(endpoint_, office_, relay_dependencies(given), given.relay) {}

@@ -41,9 +41,10 @@ class WusParts {
   http::Awaitable<http::Response> handle(http::Request& request, const std::string& tenant) { return relay_.handle(request, tenant); }
 
  private:
-  wus::Office office(const Dependencies&) const;
+  wus::Office office(const Dependencies&);
   wus::Relay::Dependencies relay_dependencies(const Dependencies&) const;
 
+  wus::Measures measures_;
   wus::Office office_;
   wus::Caller caller_;
   wus::Endpoint endpoint_;

@@ -64,7 +64,7 @@ struct Caller::Attempt {
   std::optional<http::ClientResponse> response;
   std::string verified;  // what came back, for the trail
   Instant began{};
-  Duration took{0};
+  Phases spent;
 };
 
 http::Awaitable<Result<CallOutcome>> Caller::call(Call call) {
@@ -147,7 +147,11 @@ http::Awaitable<Result<>> Caller::send(const Call& call, Attempt& attempt) {
     if (settings.profile == Profile::be_se && !service.partner_certificate)
       co_return fail("WUS-C-CERT", "the partner's certificate for encryption is not registered");
   }
-  auto made = make_message(make, settings, attempt.began, office_.random);
+  auto made = [&] {
+    Duration unsecured{0};
+    const Timed timed(office_.clock, make.protection ? attempt.spent.crypto : unsecured);
+    return make_message(make, settings, attempt.began, office_.random);
+  }();
   if (!made) co_return fail("WUS-C-CERT", "the message could not be secured: " + made.error().detail);
   attempt.made = std::move(*made);
   if (make.protection && make.protection->recipient && !xmlsecurity::is_gcm(settings.encryption_algorithm))
@@ -183,8 +187,9 @@ http::Awaitable<Result<>> Caller::send(const Call& call, Attempt& attempt) {
     if (!tls) co_return fail("WUS-C-TLS", "no TLS to the partner: " + tls.error().code);
     request.tls = std::move(*tls);
   }
+  const auto sent_at = office_.clock.now();
   auto response = co_await office_.client.send(std::move(request));
-  attempt.took = office_.clock.now() - attempt.began;
+  attempt.spent.other_side = office_.clock.now() - sent_at;
   if (!response) co_return of_transport(response.error());
   attempt.response.emplace(std::move(*response));
   co_return Result<>();
@@ -202,7 +207,10 @@ Result<CallOutcome> Caller::read_answer(const Call& call, Attempt& attempt) {
   const auto as_client_error = [](const Error& error) {
     return fail(std::string(client_code_of(error)), error.code + ": " + error.detail, error.location);
   };
-  auto read = read_message(response.body, content_type, settings, Kind::response);
+  auto read = [&] {
+    const Timed timed(office_.clock, attempt.spent.parse);
+    return read_message(response.body, content_type, settings, Kind::response);
+  }();
   if (!read) return as_client_error(read.error());
   auto& message = *read;
 
@@ -221,14 +229,24 @@ Result<CallOutcome> Caller::read_answer(const Call& call, Attempt& attempt) {
       return as_client_error(checked.error());
     const OpeningKeys keys{
         .judge = [&](std::span<const security::Certificate> chain) { return office_.judge(service.tenant, chain, office_.clock.now()); },
-        .decryption = attempt.signer ? std::vector{attempt.signer} : std::vector<std::shared_ptr<const security::KeyPair>>()};
+        .decryption = attempt.signer ? std::vector{attempt.signer} : std::vector<std::shared_ptr<const security::KeyPair>>(),
+        .known = office_.certificates.get()};
     const Expectation expectation{
         .request_signature_value = attempt.made.signature_value,
         .signer_oins = service.signer_oins.empty() ? std::vector{service.partner_oin} : service.signer_oins,
         .is_own = [&](const security::Certificate& certificate) { return office_.is_own_certificate(certificate->sha256); }};
-    auto opened = open(message, settings, Kind::response, keys, settings.profile == Profile::be ? nullptr : &expectation,
-                       office_.clock.now(), office_.random);
-    if (!opened) return as_client_error(opened.error());
+    const bool secured = settings.profile != Profile::be;
+    const auto now = office_.clock.now();
+    auto opened = [&] {
+      Duration unsecured{0};
+      const Timed timed(office_.clock, secured ? attempt.spent.crypto : unsecured);
+      return open(message, settings, Kind::response, keys, secured ? &expectation : nullptr, now, office_.random);
+    }();
+    if (!opened) {
+      office_.measures.not_verified(exchange::Direction::outbound, opened.error().code);
+      return as_client_error(opened.error());
+    }
+    if (opened->created) office_.measures.received(opened->signer_oin, *opened->created, now);
     attempt.verified = opened_text(*opened);
     log_exception(office_, service, outcome.message_id, opened->signer_oin, opened->excepted_algorithm);
     for (const auto& deviation : opened->deviations)
@@ -299,10 +317,7 @@ http::Awaitable<> Caller::conclude(const Call& call, Attempt& attempt, const Res
       office_.log.error("wus.notRecorded",
                         {{"messageId", record.message.message_id}, {"service", service.name}, {"code", committed.error().code}});
   }
-  office_.metrics
-      .counter("wus_exchanges_total", "WUS exchanges by result",
-               {{"service", service.name}, {"direction", "outbound"}, {"result", code.empty() ? "ok" : code}})
-      .add();
+  office_.measures.exchanged(record.message, attempt.spent);
   office_.log.write(
       code.empty() ? LogLevel::info : LogLevel::warning, "wus.called",
       {{"messageId", record.message.message_id},

@@ -12,6 +12,7 @@
 #include "wus/names.hpp"
 #include "wus/opening.hpp"
 #include "wus/record.hpp"
+#include "wus/reservation.hpp"
 #include "wus/sealing.hpp"
 #include "wus/trail_text.hpp"
 
@@ -19,6 +20,8 @@ namespace schakel::wus {
 namespace {
 
 constexpr std::chrono::seconds replay_window_min{600};  // WUS-246
+// Of a request without Content-Length, and each time that it turns out larger: what nearly all are below.
+constexpr std::size_t unknown_length_reserved = 4 * limits::MiB;
 
 http::Response empty(unsigned status) {
   http::Response response;
@@ -32,8 +35,7 @@ http::Response closing(unsigned status) {
   return response;
 }
 
-http::Response try_later() {
-  auto response = empty(503);
+http::Response try_later(http::Response response = empty(503)) {
   response.headers.add("Retry-After", "60");
   return response;
 }
@@ -69,20 +71,6 @@ BackendAnswer from_stored(std::string_view stored) {
   return answer;
 }
 
-// Takes one of something that is limited, as long as it lives.
-class Taken {
- public:
-  Taken(std::atomic<std::size_t>& count, std::size_t amount) : count_(count), amount_(amount), before_(count.fetch_add(amount)) {}
-  ~Taken() { count_.fetch_sub(amount_); }
-  Taken(const Taken&) = delete;
-  Taken& operator=(const Taken&) = delete;
-  bool over(std::size_t limit) const { return before_ + amount_ > limit; }
-
- private:
-  std::atomic<std::size_t>& count_;
-  std::size_t amount_, before_;
-};
-
 }  // namespace
 
 // One request on its way. `verified`: from here on answers are secured (4.1).
@@ -110,9 +98,8 @@ struct Endpoint::Exchange {
   std::optional<exchange::DuplicateKey> duplicate_key;
   std::optional<BackendAnswer> answer;
   std::string response_id;
-  std::string sent, sent_type;  // what goes back
-  bool called = false;          // the back-end
-  Duration backend_took{0};
+  bool called = false;  // the back-end
+  Phases spent;
 
   bool secured() const { return settings.profile != Profile::be; }
   void know_partner(std::string_view oin) {
@@ -155,12 +142,14 @@ http::Awaitable<http::Response> Endpoint::handle(http::Request& request, const s
   if (const auto coding = request.headers.find("Content-Encoding"); coding && !equals_ignoring_case(trim(*coding), "identity"))
     co_return closing(415);
   if (request.content_length && *request.content_length > settings.max_size) co_return closing(413);
-  const Taken one(in_flight_, 1);
-  const Taken octets(octets_, request.content_length ? static_cast<std::size_t>(*request.content_length) : settings.max_size);
-  if (one.over(options_.in_flight_max) || octets.over(octets_in_flight_max) || !office_.database.available()) co_return try_later();
-  auto entity = co_await http::read_all(*request.body, settings.max_size);
+  Reservation one(in_flight_, options_.in_flight_max), octets(octets_, options_.octets_in_flight_max);
+  const auto expected = request.content_length ? static_cast<std::size_t>(*request.content_length) : unknown_length_reserved;
+  if (!one.grow(1) || !octets.grow(expected) || !office_.database.available()) co_return try_later();
+  ReservingReader body(*request.body, octets, unknown_length_reserved);
+  auto entity = co_await http::read_all(body, settings.max_size);
   if (!entity) {
     const auto& code = entity.error().code;
+    if (code == "wus.overload") co_return try_later(closing(503));
     co_return closing(code == "http.bodyTooLarge" ? 413 : code == "http.bodyTimeout" ? 408 : 400);
   }
   co_return co_await exchange(request, std::move(service), std::move(*entity));
@@ -186,7 +175,7 @@ http::Awaitable<http::Response> Endpoint::exchange(http::Request& request, std::
   if (admitted && !exchange.answer) admitted = co_await call_backend(exchange);
   const Error error = admitted ? Error() : admitted.error();
   auto response = respond(exchange, admitted ? nullptr : &error);
-  co_await conclude(exchange);
+  co_await conclude(exchange, response);
   co_return response;
 }
 
@@ -214,22 +203,14 @@ http::Awaitable<Result<>> Endpoint::admit(Exchange& x) {
   }
   x.record.events.back().peer_address = x.request.remote_address;
 
-  SCHAKEL_CO_TRY(auto read, read_message(x.entity, only(x.request.headers, "Content-Type").value_or(""), settings, Kind::request));
-  x.message.emplace(std::move(read));
+  SCHAKEL_CO_CHECK(read(x));
   SCHAKEL_CO_TRY(x.addressing, read_addressing(x.message->addressing, Kind::request, settings));
   message.message_id = x.addressing.message_id;
   x.record.events.front().detail = address_text(x.addressing, service.shown_from(x.addressing.from));
   bool unquoted = false;
   SCHAKEL_CO_CHECK(check_soap_action(only(x.request.headers, "SOAPAction"), x.addressing, unquoted));
   SCHAKEL_CO_CHECK(judge_destination(office_, service, x.addressing.to));
-  const OpeningKeys keys{
-      .judge = [&](std::span<const security::Certificate> chain) { return office_.judge(service.tenant, chain, x.began); },
-      .decryption = settings.profile == Profile::be_se ? office_.decryption_keys(service.tenant, x.began)
-                                                       : std::vector<std::shared_ptr<const security::KeyPair>>()};
-  SCHAKEL_CO_TRY(x.opened, open(*x.message, *x.partner, Kind::request, keys, nullptr, x.began, office_.random));
-  x.verified = x.secured();
-  x.know_partner(x.opened.signer_oin);
-  log_exception(office_, service, message.message_id, x.opened.signer_oin, x.opened.excepted_algorithm);
+  SCHAKEL_CO_CHECK(verify(x));
   for (const auto& deviation : x.opened.deviations)
     office_.log.info("wus.deviation", {{"messageId", message.message_id}, {"service", service.name}, {"detail", deviation}});
   if (unquoted)
@@ -257,6 +238,40 @@ http::Awaitable<Result<>> Endpoint::admit(Exchange& x) {
                                                    std::string(only(x.request.headers, "Content-Type").value_or(""))));
   }
   co_return co_await take(x);
+}
+
+// Steps 3 to 5.
+Result<> Endpoint::read(Exchange& x) const {
+  const Timed timed(office_.clock, x.spent.parse);
+  SCHAKEL_TRY(auto read, read_message(x.entity, only(x.request.headers, "Content-Type").value_or(""), x.settings, Kind::request));
+  x.message.emplace(std::move(read));
+  return {};
+}
+
+// Steps 8 to 13.
+Result<> Endpoint::verify(Exchange& x) const {
+  const auto& service = *x.service;
+  Duration took{0};
+  auto opened = [&] {
+    const Timed timed(office_.clock, took);
+    const OpeningKeys keys{
+        .judge = [&](std::span<const security::Certificate> chain) { return office_.judge(service.tenant, chain, x.began); },
+        .decryption = x.settings.profile == Profile::be_se ? office_.decryption_keys(service.tenant, x.began)
+                                                           : std::vector<std::shared_ptr<const security::KeyPair>>(),
+        .known = office_.certificates.get()};
+    return open(*x.message, *x.partner, Kind::request, keys, nullptr, x.began, office_.random);
+  }();
+  if (!opened) {
+    office_.measures.not_verified(exchange::Direction::inbound, opened.error().code);
+    return opened.error();
+  }
+  x.opened = std::move(*opened);
+  x.verified = x.secured();
+  if (x.secured()) x.spent.crypto += took;
+  if (x.opened.created) office_.measures.received(x.opened.signer_oin, *x.opened.created, x.began);
+  x.know_partner(x.opened.signer_oin);
+  log_exception(office_, service, x.record.message.message_id, x.opened.signer_oin, x.opened.excepted_algorithm);
+  return {};
 }
 
 // Steps 15 to 17: who, which operation, a valid payload.
@@ -329,8 +344,7 @@ http::Awaitable<Result<>> Endpoint::take(Exchange& x) {
   if (!committed) co_return fail("wus.backendUnavailable", "the exchange could not be recorded: " + committed.error().code);
   x.record.begun = true;
   x.record.events.clear();
-  if (refusal.code == "wus.replay")
-    office_.metrics.counter("wus_replay_total", "Requests that were accepted before", {{"service", service.name}}).add();
+  if (refusal.code == "wus.replay") office_.measures.replayed(service.tenant, service.name);
   if (!refusal.code.empty()) {
     x.duplicate_key.reset();
     co_return refusal;
@@ -358,7 +372,7 @@ http::Awaitable<Result<>> Endpoint::call_backend(Exchange& x) {
   x.record.event("offered", began);
   x.called = true;
   const auto response = co_await office_.client.send(std::move(call));
-  x.backend_took = office_.clock.now() - began;
+  x.spent.other_side = office_.clock.now() - began;
   SCHAKEL_CO_TRY(x.answer, read_backend_answer(response, x.settings, *x.facts.operation, service.schema.get()));
   for (const auto& warning : x.answer->warnings)
     office_.log.warning("wus.backendFaultDetail", {{"messageId", x.addressing.message_id}, {"service", service.name}, {"detail", warning}});
@@ -398,8 +412,12 @@ http::Response Endpoint::respond(Exchange& x, const Error* error) {
         .signer = office_.signing_key(service.tenant, service.own_oin, now), .recipient = {}, .confirmation = x.opened.signature_value};
     if (x.settings.profile == Profile::be_se) make.protection->recipient = x.opened.signer;
   }
-  auto made = make.protection && !make.protection->signer ? Result<MadeMessage>(fail("wus.signing", "no key to sign with"))
-                                                          : make_message(make, *x.partner, now, office_.random);
+  Duration unsecured{0};
+  auto made = [&]() -> Result<MadeMessage> {
+    if (make.protection && !make.protection->signer) return fail("wus.signing", "no key to sign with");
+    const Timed timed(office_.clock, make.protection ? x.spent.crypto : unsecured);
+    return make_message(make, *x.partner, now, office_.random);
+  }();
   if (!made) {
     // Without a key nothing can be secured: the fault says that the service is away.
     office_.log.error("wus.notSecured", {{"service", service.name}, {"code", made.error().code}, {"detail", made.error().detail}});
@@ -429,13 +447,8 @@ http::Response Endpoint::respond(Exchange& x, const Error* error) {
   x.record.events.back().wire_id = x.response_id;
   x.record.events.back().bytes = static_cast<std::int64_t>(response.body.size());
   x.record.events.back().duration_ms = (now - x.began).count() / 1000;
-  x.sent = response.body;
-  x.sent_type = made ? made->content_type : "";
   if (error) audit(x.request, service, audit_reason_of(*error));
-  office_.metrics
-      .counter("wus_exchanges_total", "WUS exchanges by result",
-               {{"service", service.name}, {"direction", "inbound"}, {"result", code.empty() ? (status == 200 ? "ok" : "fault") : code}})
-      .add();
+  office_.measures.exchanged(x.record.message, x.spent);
   office_.log.write(code.empty() ? LogLevel::info : LogLevel::warning, "wus.exchange",
                     {{"messageId", x.addressing.message_id},
                      {"relatedMessageId", x.response_id},
@@ -452,15 +465,16 @@ http::Response Endpoint::respond(Exchange& x, const Error* error) {
                      {"detail", error ? std::string_view(error->detail) : std::string_view()},
                      {"bytesIn", x.entity.size()},
                      {"bytesOut", response.body.size()},
-                     {"backendMs", x.backend_took.count() / 1000},
+                     {"backendMs", x.spent.other_side.count() / 1000},
                      {"durationMs", (now - x.began).count() / 1000}});
   return response;
 }
 
 // What went back is evidence in S and SE; with duplicates=replay the answer is kept for the next request with the same MessageID.
-http::Awaitable<> Endpoint::conclude(Exchange& x) {
+http::Awaitable<> Endpoint::conclude(Exchange& x, const http::Response& sent) {
   if (x.secured() && x.verified) {
-    auto kept = co_await keep(office_.database, office_.random, office_.clock.now(), x.sent, x.sent_type);
+    auto kept = co_await keep(office_.database, office_.random, office_.clock.now(), sent.body,
+                              std::string(sent.headers.find("Content-Type").value_or("")));
     if (kept) x.record.response = std::move(*kept);
   }
   const bool remember = x.duplicate_key && x.answer && x.settings.duplicates == Duplicates::replay;

@@ -22,6 +22,7 @@ class Endpoint {
   struct Options {
     bool insecure_transport = false;  // plain HTTP in a test environment: requests have no TLS identity
     std::size_t in_flight_max = exchanges_in_flight_max;
+    std::size_t octets_in_flight_max = wus::octets_in_flight_max;
   };
   // Told of each refusal that belongs in the audit log: tenant, request, a reason (SEC…).
   using Audit = std::function<void(const std::string& tenant, const http::Request&, std::string_view reason)>;
@@ -38,11 +39,13 @@ class Endpoint {
   http::Response description(const http::Request&, const ServiceContract&) const;
   http::Awaitable<http::Response> exchange(http::Request&, std::shared_ptr<const ServiceContract>, std::string entity);
   http::Awaitable<Result<>> admit(Exchange&);
+  Result<> read(Exchange&) const;
+  Result<> verify(Exchange&) const;
   Error judge(Exchange&) const;
   http::Awaitable<Result<>> take(Exchange&);
   http::Awaitable<Result<>> call_backend(Exchange&);
   http::Response respond(Exchange&, const Error* error);
-  http::Awaitable<> conclude(Exchange&);
+  http::Awaitable<> conclude(Exchange&, const http::Response& sent);
   void audit(const http::Request&, const ServiceContract&, std::string_view reason) const;
 
   const Office& office_;

@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "base/log.hpp"
-#include "base/metrics.hpp"
 #include "base/random.hpp"
 #include "base/time.hpp"
 #include "http/client.hpp"
+#include "security/certificate_cache.hpp"
 #include "security/keys.hpp"
 #include "security/trust.hpp"
 #include "sql/database.hpp"
+#include "wus/measures.hpp"
 #include "wus/service_contract.hpp"
 
 namespace schakel::wus {
@@ -28,8 +29,10 @@ struct Office {
   Random& random;
   const Clock& clock;
   Log& log;
-  Metrics& metrics;
+  Measures& measures;
   std::string node = "a";
+  // Those of partners come again with every message.
+  std::shared_ptr<security::CertificateCache> certificates = std::make_shared<security::CertificateCache>();
 
   std::function<std::shared_ptr<const Services>()> services = {};
   // Path, revocation and usage of a signing certificate now, by the trust of the tenant's environment (WUS-109).

@@ -126,7 +126,7 @@ class Opening {
   }
 
   Result<> judge_signer(const SecurityHeader& header) {
-    SCHAKEL_TRY(token_, find_signer_token(header, signature_.key_info, ids_, settings_));
+    SCHAKEL_TRY(token_, find_signer_token(header, signature_.key_info, ids_, settings_, keys_.known));
     const auto& signer = token_.chain.front();
     SCHAKEL_TRY(auto verdict, check_trust(token_, keys_));
     if (expectation_ != nullptr) SCHAKEL_CHECK(check_expected(signer, *expectation_));

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "security/certificate_cache.hpp"
 #include "security/keys.hpp"
 #include "security/trust.hpp"
 #include "wus/message.hpp"
@@ -25,6 +26,8 @@ struct OpeningKeys {
   std::function<security::Verdict(std::span<const security::Certificate> chain)> judge;
   // Key pairs with which we may decrypt now. A response is decrypted with the key pair that signed its request only (WUS-148).
   std::vector<std::shared_ptr<const security::KeyPair>> decryption;
+  // Certificates of messages that came before, so that they are not parsed again; null: there are none.
+  security::CertificateCache* known = nullptr;
 };
 
 struct Opened {

@@ -57,8 +57,12 @@ BytesView content_of(BytesView value) {
   return value.substr(static_cast<std::size_t>(at - begin));
 }
 
+Result<Certificate> read_certificate(BytesView der, security::CertificateCache* known) {
+  return known != nullptr ? known->from_der(der) : Certificate::from_der(der);
+}
+
 // PkiPath of X.509: SEQUENCE OF Certificate, from the authority to the subject.
-Result<std::vector<Certificate>> read_path(BytesView octets, Element where) {
+Result<std::vector<Certificate>> read_path(BytesView octets, Element where, security::CertificateCache* known) {
   const auto invalid = [where] { return fail("wus.tokenInvalid", "a PKIPath that cannot be read", where.path()); };
   const auto path = first_value(octets, V_ASN1_SEQUENCE);
   if (!path || path->size() != octets.size()) return invalid();
@@ -66,7 +70,7 @@ Result<std::vector<Certificate>> read_path(BytesView octets, Element where) {
   for (BytesView rest = content_of(*path); !rest.empty();) {
     const auto value = first_value(rest, V_ASN1_SEQUENCE);
     if (!value || out.size() == path_certificates_max) return invalid();
-    auto certificate = Certificate::from_der(*value);
+    auto certificate = read_certificate(*value, known);
     if (!certificate) return invalid();
     out.push_back(std::move(*certificate));
     rest.remove_prefix(value->size());
@@ -266,7 +270,7 @@ OwnKey find_by_serial(const xmlsecurity::KeyHints& hints, std::span<const std::s
 
 }  // namespace
 
-Result<std::vector<Certificate>> read_binary_token(Element element) {
+Result<std::vector<Certificate>> read_binary_token(Element element, security::CertificateCache* known) {
   const auto value_type = element.attribute("", "ValueType").value_or("");
   if (!is_token_type(value_type)) return fail("wus.tokenType", "a token that is neither X509v3 nor X509PKIPathv1", element.path());
   if (element.attribute("", "EncodingType").value_or(std::string(uri::base64_binary)) != uri::base64_binary)
@@ -275,8 +279,8 @@ Result<std::vector<Certificate>> read_binary_token(Element element) {
   if (element.first_child() || element.has_comment_or_pi()) return invalid();
   const auto octets = from_base64_lenient(element.text());
   if (!octets || octets->empty()) return invalid();
-  if (value_type == uri::x509_pki_path) return read_path(*octets, element);
-  auto certificate = Certificate::from_der(*octets);
+  if (value_type == uri::x509_pki_path) return read_path(*octets, element, known);
+  auto certificate = read_certificate(*octets, known);
   if (!certificate) return invalid();
   return std::vector{std::move(*certificate)};
 }
@@ -294,9 +298,10 @@ Result<Element> find_direct(const TokenReference& reference, Element where, cons
 }
 
 // accept_indirect_token: described, and in the same header all the same.
-Result<Element> find_indirect(const TokenReference& reference, Element where, const SecurityHeader& header) {
+Result<Element> find_indirect(const TokenReference& reference, Element where, const SecurityHeader& header,
+                              security::CertificateCache* known) {
   for (const Element token : header.tokens) {
-    const auto chain = read_binary_token(token);
+    const auto chain = read_binary_token(token, known);
     if (!chain) continue;
     const Certificate& leaf = chain->front();
     const bool named = reference.form == TokenReference::Form::issuer_serial
@@ -309,7 +314,8 @@ Result<Element> find_indirect(const TokenReference& reference, Element where, co
 
 }  // namespace
 
-Result<SignerToken> find_signer_token(const SecurityHeader& header, Element key_info, const Ids& ids, const Settings& settings) {
+Result<SignerToken> find_signer_token(const SecurityHeader& header, Element key_info, const Ids& ids, const Settings& settings,
+                                      security::CertificateCache* known) {
   if (!key_info || !key_info.first_child()) return unavailable("a signature without ds:KeyInfo", header.signature);
   if (key_info.first_child().next_sibling()) return malformed("ds:KeyInfo with more than one child", key_info);
   SignerToken signer;
@@ -325,10 +331,10 @@ Result<SignerToken> find_signer_token(const SecurityHeader& header, Element key_
     }
   } else {
     if (!settings.accept_indirect_token) return unavailable("the signing token is not referenced directly", signer.reference);
-    SCHAKEL_TRY(signer.element, find_indirect(reference, signer.reference, header));
+    SCHAKEL_TRY(signer.element, find_indirect(reference, signer.reference, header, known));
     signer.deviations.emplace_back("the signing token is not referenced directly");
   }
-  SCHAKEL_TRY(signer.chain, read_binary_token(signer.element));
+  SCHAKEL_TRY(signer.chain, read_binary_token(signer.element, known));
   return signer;
 }
 

@@ -11,14 +11,15 @@
 #include <string_view>
 #include <vector>
 
+#include "security/certificate_cache.hpp"
 #include "security/keys.hpp"
 #include "wus/security_header.hpp"
 #include "xmlsecurity/encryption.hpp"
 
 namespace schakel::wus {
 
-// The certificates of a wsse:BinarySecurityToken, the leaf first.
-Result<std::vector<security::Certificate>> read_binary_token(xml::Element);
+// The certificates of a wsse:BinarySecurityToken, the leaf first. `known`: those that came before; may be null.
+Result<std::vector<security::Certificate>> read_binary_token(xml::Element, security::CertificateCache* known = nullptr);
 
 struct SignerToken {
   xml::Element reference;  // the wsse:SecurityTokenReference in ds:KeyInfo
@@ -27,7 +28,8 @@ struct SignerToken {
   std::vector<std::string> deviations;
 };
 // `key_info`: of the signature; may be absent.
-Result<SignerToken> find_signer_token(const SecurityHeader&, xml::Element key_info, const Ids&, const Settings&);
+Result<SignerToken> find_signer_token(const SecurityHeader&, xml::Element key_info, const Ids&, const Settings&,
+                                      security::CertificateCache* known);
 
 // What an xenc:EncryptedKey says about the certificate that it is for; what is absent is empty.
 struct Recipient {

@@ -13,6 +13,12 @@ bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+constexpr std::array<bool, 256> ends_name = [] {
+  std::array<bool, 256> out{};
+  for (const char c : std::string_view(" \t\r\n=/><\"'")) out[static_cast<unsigned char>(c)] = true;
+  return out;
+}();
+
 class Scanner {
  public:
   Scanner(std::string_view text, const Limits& limits) : text_(text), limits_(limits) {}
@@ -115,7 +121,7 @@ class Scanner {
 
   Result<> name() {
     const auto begin = at_;
-    while (at_ < text_.size() && !is_space(text_[at_]) && std::string_view("=/><\"'").find(text_[at_]) == std::string_view::npos) ++at_;
+    while (at_ < text_.size() && !ends_name[static_cast<unsigned char>(text_[at_])]) ++at_;
     if (at_ == begin) return malformed("a name is missing");
     if (at_ - begin > limits::xml_name_bytes_max) return over("a name longer than", limits::xml_name_bytes_max);
     return {};

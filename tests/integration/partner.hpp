@@ -28,6 +28,10 @@ class Partner {
     request.url = url;
     request.headers = std::move(headers);
     request.body = std::move(body);
+    return send(std::move(request));
+  }
+  // From any thread.
+  RestAnswer send(http::ClientRequest request) {
     request.tls = tls_;
     auto answer = boost::asio::co_spawn(io_.executor(), client_.send(std::move(request)), boost::asio::use_future).get();
     if (!answer) return {.status = 0, .headers = {}, .body = answer.error().code + ": " + answer.error().detail};

@@ -1,4 +1,7 @@
 // Who and what a provider lets in (wus.md section 6: rows 12, 19, 22).
+#include <atomic>
+#include <future>
+
 #include "integration/wus_world.hpp"
 
 namespace schakel::integration {
@@ -37,7 +40,7 @@ TEST(WusProvider, WhoHasNoRightIsTurnedAway) {
   EXPECT_EQ(refused.json().value("dkCode", ""), "DK0002") << refused.body;
 }
 
-// WUS-246, WUS-247, row 12
+// WUS-246, WUS-247, WUS-323, row 12
 TEST(WusProvider, TheSameOctetsAreAcceptedOnce) {
   SCHAKEL_NEEDS_WUS_STANDARDS();
   auto& two = chain();
@@ -59,7 +62,24 @@ TEST(WusProvider, TheSameOctetsAreAcceptedOnce) {
   changed.replace(changed.find("12345678"), 8, "12345679");
   EXPECT_THAT(inside.send("POST", two.address("herhaald"), soap_headers, changed).body, HasSubstr("FailedCheck"));
   EXPECT_EQ(two.backend.asked().size(), before) << "nothing of it reached the back-end";
-  EXPECT_THAT(two.provider.ops().get("/metrics").body, HasSubstr("schakel_wus_replay_total"));
+  const auto metrics = two.provider.ops().get("/metrics").body;
+  for (const std::string series :
+       {"schakel_wus_replay_total{service=\"herhaald\",tenant=\"voorbeeldregister\"} 2\n",
+        "schakel_wus_verification_failures_total{direction=\"inbound\",reason=\"wus.signature\"} ",
+        "{code=\"wus.replay\",direction=\"inbound\",result=\"REFUSED\",service=\"herhaald\",tenant=\"voorbeeldregister\"} 2\n",
+        "schakel_wus_phase_seconds_count{direction=\"inbound\",phase=\"backend\"} ",
+        "schakel_wus_clock_difference_seconds{partner=\"00000099000000010000\"} ",
+        "schakel_tls_handshake_seconds_count{listener=\"external\"} "})
+    EXPECT_THAT(metrics, HasSubstr(series));
+}
+
+// A request to `vraagInschrijving` in 2W-be, as a partner writes it.
+std::string plain_request(const std::string& address) {
+  return "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:a=\"http://www.w3.org/2005/08/addressing\">"
+         "<s:Header><a:To>" +
+         address + "</a:To><a:Action>" + std::string(wus_wsdl) +
+         "/IInschrijvingService_v1/vraagInschrijvingRequest</a:Action><a:MessageID>urn:uuid:een</a:MessageID></s:Header><s:Body>" +
+         question("12345678") + "</s:Body></s:Envelope>";
 }
 
 // WUS-003, WUS-028
@@ -68,12 +88,7 @@ TEST(WusProvider, ManyMessagesGoOneAfterTheOther) {
   auto& two = chain();
   two.offer("dienst-be", "2W-be");
   two.backend.answers(answer("12345678"));
-  const auto envelope =
-      "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:a=\"http://www.w3.org/2005/08/addressing\">"
-      "<s:Header><a:To>" +
-      two.address("dienst-be") + "</a:To><a:Action>" + std::string(wus_wsdl) +
-      "/IInschrijvingService_v1/vraagInschrijvingRequest</a:Action><a:MessageID>urn:uuid:een</a:MessageID></s:Header><s:Body>" +
-      question("12345678") + "</s:Body></s:Envelope>";
+  const auto envelope = plain_request(two.address("dienst-be"));
   Partner inside(two.pki, two.consumer.identity().key_pair);
   for (int i = 0; i < 200; ++i) ASSERT_EQ(inside.send("POST", two.address("dienst-be"), soap_headers, envelope).status, 200U) << i;
   auto zipped = soap_headers;
@@ -82,6 +97,46 @@ TEST(WusProvider, ManyMessagesGoOneAfterTheOther) {
   auto same = soap_headers;
   same.add("Content-Encoding", "identity");
   EXPECT_EQ(inside.send("POST", two.address("dienst-be"), same, envelope).status, 200U);
+}
+
+// A body that is sent as soon as somebody lets it go.
+class HeldBody final : public http::BodyReader {
+ public:
+  HeldBody(std::string body, const std::atomic<bool>& released) : body_(std::move(body)), released_(released) {}
+  http::Awaitable<Result<std::size_t>> read(std::span<char> buffer) override {
+    while (!released_) co_await http::sleep(5ms);
+    co_return co_await body_.read(buffer);
+  }
+
+ private:
+  http::StringReader body_;
+  const std::atomic<bool>& released_;
+};
+
+// WUS-024, WUS-028: whose length nobody told counts by what came of it, not as the largest request there may be.
+TEST(WusProvider, ManyChunkedRequestsAtOnceAreTaken) {
+  SCHAKEL_NEEDS_WUS_STANDARDS();
+  constexpr int at_once = 100;  // more than one for each 32 MiB of what is held at once
+  auto& two = chain();
+  two.offer("dienst-be", "2W-be");
+  two.backend.answers(answer("12345678"));
+  const auto url = two.address("dienst-be"), envelope = plain_request(url);
+  Partner inside(two.pki, two.consumer.identity().key_pair);
+  const auto chunked = [&](const std::atomic<bool>& released) {
+    http::ClientRequest request;
+    request.url = url;
+    request.headers = soap_headers;
+    request.stream = [&] { return std::make_unique<HeldBody>(envelope, released); };
+    return inside.send(std::move(request)).status;
+  };
+  std::atomic<bool> released = false;
+  const std::atomic<bool> at_once_released = true;
+  std::vector<std::future<unsigned>> held;
+  for (int i = 0; i < at_once; ++i) held.push_back(std::async(std::launch::async, chunked, std::cref(released)));
+  std::this_thread::sleep_for(1s);  // their heads are there
+  EXPECT_EQ(chunked(at_once_released), 200U);
+  released = true;
+  for (auto& one : held) EXPECT_EQ(one.get(), 200U);
 }
 
 }  // namespace

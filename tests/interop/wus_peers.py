@@ -52,7 +52,7 @@ class Partner(Organisation):
         raise NotImplementedError
 
     def set_up(self):
-        self.chain, self.key = self.deployment.certificate(self.name, self.oin, [self.host, "localhost"])
+        self.chain, self.key = self.deployment.certificate(self.name, self.oin, [self.host, "localhost"], rsa_bits=self.rsa_bits)
         self.trust = self.folder / "trust.pem"
         self.trust.write_text((self.deployment.pki / "anchors.pem").read_text() + (self.deployment.pki / "intermediates.pem").read_text())
 

@@ -155,6 +155,17 @@ TEST(Bytes, ChecksUtf8Strictly) {
   }
 }
 
+// ASCII is passed over eight octets at a time: what is not ASCII is seen wherever it stands.
+TEST(Bytes, Utf8IsCheckedAtEveryPlace) {
+  for (std::size_t before = 0; before < 20; ++before)
+    for (std::size_t after = 0; after < 20; ++after) {
+      const auto around = [&](std::string_view middle) { return std::string(before, 'x').append(middle) + std::string(after, 'y'); };
+      EXPECT_TRUE(is_valid_utf8(around("\xE2\x82\xAC"))) << before << ' ' << after;
+      for (const std::string_view wrong : {"\x80", "\xFF", "\xE2\x82", "\xC0\xAF"})
+        EXPECT_FALSE(is_valid_utf8(around(wrong))) << before << ' ' << after;
+    }
+}
+
 // SEC-105: no control characters and no endless text from a peer reach a log.
 TEST(Bytes, TextForTheLogIsEscapedAndCut) {
   EXPECT_EQ(for_log("a\r\nb\x1b[0m"), "a\\x0d\\x0ab\\x1b[0m");

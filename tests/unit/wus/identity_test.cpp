@@ -48,11 +48,12 @@ class Judged {
   SystemClock clock_;
   SystemRandom random_;
   Metrics metrics_;
+  Measures measures_{metrics_};
   std::unique_ptr<sql::Database> database_ = sql::open({.url = "sqlite::memory:"}, silent_log(), metrics_).value();
   http::Client client_{io_.executor(), http::Client::Options{}, clock_, silent_log(), metrics_};
 
  public:
-  Office office{.database = *database_, .client = client_, .random = random_, .clock = clock_, .log = silent_log(), .metrics = metrics_};
+  Office office{.database = *database_, .client = client_, .random = random_, .clock = clock_, .log = silent_log(), .measures = measures_};
 };
 
 // WUS-243, row 19

@@ -1,8 +1,5 @@
 // What we make, judged by others: the official schemas, xmlsec1, the JDK (wus.md acceptance 3 and 4).
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-
+#include "support/jdk.hpp"
 #include "unit/wus/made_by_xmlsec1.hpp"
 #include "unit/wus/official_schema.hpp"
 #include "unit/wus/parties.hpp"
@@ -159,31 +156,15 @@ TEST_F(ByXmlsec1, ItEncryptsMessagesOfOurShape) {  // WUS-142, WUS-143
 class ByTheJdk : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (std::system("java --version >/dev/null 2>&1 && javac --version >/dev/null 2>&1") != 0) GTEST_SKIP() << "no JDK is installed";
-    std::string name = (std::filesystem::temp_directory_path() / "schakel-jdk-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder = name;
-    const auto compile = "javac -d " + name + " " SCHAKEL_SOURCE_DIR "/tests/unit/wus/VerifyWus.java >/dev/null 2>&1";
-    ASSERT_EQ(std::system(compile.c_str()), 0);
+    if (!test::Jdk::installed()) GTEST_SKIP() << "no JDK is installed";
+    ASSERT_TRUE(jdk.compile(SCHAKEL_SOURCE_DIR "/tests/unit/wus/VerifyWus.java")) << jdk.said();
   }
-  void TearDown() override {
-    if (!folder.empty()) std::filesystem::remove_all(folder);
+  std::string judged(const std::string& envelope, const security::Certificate& signer, EVP_PKEY* recipient) {
+    auto arguments = "VerifyWus " + jdk.file("message.xml", envelope) + jdk.file("signer.pem", signer.pem());
+    if (recipient != nullptr) arguments += jdk.file("key.pem", security::private_key_pem(recipient).value());
+    return jdk.run(arguments);
   }
-  std::string file(const std::string& name, BytesView content) const {
-    std::ofstream(folder / name, std::ios::binary) << content;
-    return (folder / name).string() + ' ';
-  }
-  std::string judged(const std::string& envelope, const security::Certificate& signer, EVP_PKEY* recipient) const {
-    auto command = "java -cp " + folder.string() + " VerifyWus " + file("message.xml", envelope) + file("signer.pem", signer.pem());
-    if (recipient != nullptr) command += file("key.pem", security::private_key_pem(recipient).value());
-    const auto said = (folder / "said").string();
-    if (std::system((command + "> " + said + " 2>&1 </dev/null").c_str()) < 0) return "the JVM did not run";
-    std::ifstream in(said);
-    std::string line;
-    std::getline(in, line);
-    return line;
-  }
-  std::filesystem::path folder;
+  test::Jdk jdk;
 };
 
 TEST_F(ByTheJdk, OurMessagesDecryptAndVerify) {  // WUS-104, WUS-171, WUS-172, WUS-173; acceptance 4
