@@ -1,9 +1,11 @@
 // Synchronous calls of WUS services (adapter.md 2.1.3; wus.md 1.12, 3.7): as JSON (`/calls`), as XML (`/wus/{contractId}/{operation}`) and
 // as SOAP (`/wus/{contractId}`).
+//
+// A call may be MTOM (JSON: with attachments), and its answer then is too.
 #include "api/json.hpp"
 #include "api/resources.hpp"
+#include "api/service_calls.hpp"
 #include "http/fields.hpp"
-#include "wus/caller.hpp"
 #include "wus/names.hpp"
 
 namespace schakel::api {
@@ -22,10 +24,6 @@ std::shared_ptr<const wus::ServiceContract> service_of(const Office& office, std
   auto found = services->find(tenant, wanted);
   if (!found) found = services->by_name(tenant, wanted);
   return found && found->role == wus::Role::consumer ? found : nullptr;
-}
-
-std::string traceparent_of(const http::Request& request) {
-  return std::string(request.headers.find("traceparent").value_or(""));
 }
 
 Refusal unreadable(const Error& error) {
@@ -50,13 +48,36 @@ Refusal refusal_of(const wus::CallOutcome::PartnerFault& fault) {
   return refusal;
 }
 
-void add_metadata(Response& response, const wus::CallOutcome& outcome, const wus::ServiceContract& service) {
-  response.headers.add("Schakel-Message-Id", outcome.addressing.message_id);
-  response.headers.add("Schakel-Relates-To", outcome.message_id);
-  response.headers.add("Schakel-Profile", std::string(to_string(service.settings.profile)));
+// --- POST /calls ------------------------------------------------------------------------------------------------------------------------
+
+// `attachments`: what xop:Includes of `body` refer to; nullopt: absent.
+std::optional<std::vector<wus::Part>> read_attachments(Members& members, std::size_t bytes_max, Faults& faults) {
+  const auto* list = members.array("attachments", wus::parts_max - 1);
+  if (list == nullptr) return std::nullopt;
+  std::vector<wus::Part> parts;
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    Members one((*list)[i], members.pointer("attachments") + "/" + std::to_string(i), faults);
+    wus::Part part{.content_id = one.text("contentId", Need::required).value_or(""),
+                   .content_type = one.text("contentType").value_or(""),
+                   .encoded = {},
+                   .decoded = {}};
+    if (!part.content_type.empty() && !http::parse_media_type(part.content_type)) one.fault("contentType", "format", "geen mediatype");
+    auto octets = from_base64(one.text("data", Need::required, bytes_max, 0).value_or(""));
+    if (!octets) one.fault("data", "format", "geen base64");
+    part.decoded = octets ? std::move(*octets) : Bytes();
+    one.end();
+    parts.push_back(std::move(part));
+  }
+  return parts;
 }
 
-// --- POST /calls ------------------------------------------------------------------------------------------------------------------------
+OrderedJson attachments_json(const std::vector<wus::Attachment>& attachments) {
+  auto out = OrderedJson::array();
+  for (const auto& [part, octets] : attachments)
+    out.push_back(
+        {{"contentId", part.content_id}, {"contentType", part.content_type}, {"size", octets.size()}, {"data", to_base64(octets)}});
+  return out;
+}
 
 http::Awaitable<Answer<Response>> call_as_json(const Office& office, Visit& visit, Faults faults) {
   Members members(visit.json, "", faults);
@@ -64,46 +85,37 @@ http::Awaitable<Answer<Response>> call_as_json(const Office& office, Visit& visi
   const auto to_oin = read_oin(members, "toOin");
   const auto message_id = members.text("messageId", Need::optional, 512);
   const auto body = members.text("body", Need::required, office.settings.message_bytes_max);
+  auto attachments = read_attachments(members, office.settings.json_bytes_max, faults);
   members.end();
   if (auto judged = judge_input(std::move(faults)); !judged) co_return judged.error();
   const auto service = service_of(office, visit.tenant(), *contract);
   if (!service) co_return no_such_service();
   const auto* operation = service->operation(*name);
   if (!operation) co_return Refusal("WUS-C-INPUT", "Het contract kent deze operatie niet.");
-  auto payload = wus::read_plain(*body, "application/xml; charset=utf-8", wus::PlainForm::element, service->settings.max_size);
+  const auto bytes_max = service->settings.max_size;
+  const bool apart = attachments.has_value();
+  auto payload = apart ? wus::read_plain(*body, std::move(*attachments), bytes_max)
+                       : wus::read_plain(*body, "application/xml; charset=utf-8", wus::PlainForm::element, bytes_max);
   if (!payload) co_return unreadable(payload.error());
-  // Named: g++ 12 destroys an aggregate twice when it is made inside a co_await.
-  wus::Call call{.service = service,
-                 .operation = operation,
-                 .to_oin = to_oin,
-                 .message_id = message_id.value_or(""),
-                 .traceparent = traceparent_of(visit.request),
-                 .payload = std::move(*payload)};
+  auto call = call_of(visit.request, service, operation, std::move(*payload));
+  call.to_oin = to_oin;
+  call.message_id = message_id.value_or("");
   auto outcome = co_await office.dependencies.wus_caller->call(std::move(call));
   if (!outcome) co_return refusal_of(outcome.error());
   OrderedJson answer{{"outcome", outcome->fault ? "fault" : "response"},
                      {"id", outcome->record},
                      {"messageId", outcome->message_id},
                      {"responseMessageId", outcome->addressing.message_id}};
-  if (outcome->fault)
+  if (outcome->fault) {
     answer["fault"] = refusal_of(*outcome->fault).members;
-  else
+  } else {
     answer["body"] = outcome->body;
+    if (apart) answer["attachments"] = attachments_json(outcome->attachments);
+  }
   co_return json_response(200, answer);
 }
 
 // --- POST /wus/{contractId}/{operation} -------------------------------------------------------------------------------------------------
-
-http::Awaitable<Answer<std::string>> whole_body(Visit& visit, const wus::ServiceContract& service) {
-  auto body = co_await http::read_all(*visit.request.body, service.settings.max_size);
-  if (!body) co_return Refusal(body.error().code, body.error().detail);
-  co_return std::move(*body);
-}
-
-bool is_media_type(const http::Request& request, std::initializer_list<std::string_view> wanted) {
-  const auto type = http::parse_media_type(request.headers.find("Content-Type").value_or(""), http::Unquoted::anything);
-  return type && std::ranges::find(wanted, type->type) != wanted.end();
-}
 
 http::Awaitable<Answer<Response>> call_as_xml(const Office& office, Visit& visit, Faults faults) {
   if (auto judged = judge_input(std::move(faults)); !judged) co_return judged.error();
@@ -111,39 +123,22 @@ http::Awaitable<Answer<Response>> call_as_xml(const Office& office, Visit& visit
   if (!service) co_return no_such_service();
   const auto* operation = service->operation(visit.path[1]);
   if (!operation) co_return Refusal("notFound", "Het contract kent deze operatie niet.");
-  if (!is_media_type(visit.request, {"application/xml", "text/xml"})) co_return Refusal("request.mediaType", "Stuur application/xml.");
-  auto body = co_await whole_body(visit, *service);
+  auto body = co_await read_call(visit.request, element_types, service->settings.max_size);
   if (!body) co_return body.error();
   auto payload =
       wus::read_plain(*body, visit.request.headers.find("Content-Type").value_or(""), wus::PlainForm::element, service->settings.max_size);
   if (!payload) co_return unreadable(payload.error());
-  // Named: g++ 12 destroys an aggregate twice when it is made inside a co_await.
-  wus::Call call{.service = service,
-                 .operation = operation,
-                 .to_oin = {},
-                 .message_id = {},
-                 .traceparent = traceparent_of(visit.request),
-                 .payload = std::move(*payload)};
+  Bytes().swap(*body);
+  const bool as_mtom = payload->mtom;
+  auto call = call_of(visit.request, service, operation, std::move(*payload));
   auto outcome = co_await office.dependencies.wus_caller->call(std::move(call));
   if (!outcome) co_return refusal_of(outcome.error());
   if (outcome->fault) co_return refusal_of(*outcome->fault);
-  Response response;
-  response.headers.set("Content-Type", "application/xml; charset=utf-8");
-  add_metadata(response, *outcome, *service);
-  response.body = std::move(outcome->body);
-  co_return response;
+  auto root = std::move(outcome->body);
+  co_return answer_of_call(office, 200, std::move(root), "application/xml", std::move(*outcome), *service, as_mtom);
 }
 
-// --- POST /wus/{contractId}: SOAP in, SOAP out
-// --------------------------------------------------------------------------------------------
-
-Response soap_response(unsigned status, std::string headers, std::string_view body) {
-  Response response;
-  response.status = status;
-  response.headers.set("Content-Type", "text/xml; charset=utf-8");
-  response.body = wus::plain_envelope(headers, body);
-  return response;
-}
+// --- POST /wus/{contractId}: SOAP in, SOAP out ------------------------------------------------------------------------------------------
 
 // Our own refusals of a call as a Fault, with the code of 4.4 in front of its text (WUS-263).
 Response own_fault(const Error& error) {
@@ -151,36 +146,30 @@ Response own_fault(const Error& error) {
   wus::Fault fault;
   fault.code = {std::string(wus::ns::soapenv), callers ? "Client" : "Server"};
   fault.text = error.code + ": " + std::string(http::title_of(error.code));
-  return soap_response(500, "", wus::fault_element(fault));
+  return fault_of_call(wus::fault_element(fault));
 }
 
 http::Awaitable<Answer<Response>> call_as_soap(const Office& office, Visit& visit, Faults faults) {
   if (auto judged = judge_input(std::move(faults)); !judged) co_return judged.error();
   const auto service = service_of(office, visit.tenant(), visit.path[0]);
   if (!service) co_return no_such_service();
-  if (!is_media_type(visit.request, {"text/xml"})) co_return Refusal("request.mediaType", "Stuur text/xml.");
-  auto body = co_await whole_body(visit, *service);
+  auto body = co_await read_call(visit.request, envelope_types, service->settings.max_size);
   if (!body) co_return body.error();
   auto plain =
       wus::read_plain(*body, visit.request.headers.find("Content-Type").value_or(""), wus::PlainForm::envelope, service->settings.max_size);
   if (!plain) co_return own_fault(fail("WUS-C-INPUT", plain.error().detail));
+  Bytes().swap(*body);
   const auto* operation = service->by_action(plain->action);
   if (!operation) co_return own_fault(fail("WUS-C-INPUT", "wsa:Action is of no operation"));
   const auto message_id = plain->message_id;
-  // Named: g++ 12 destroys an aggregate twice when it is made inside a co_await.
-  wus::Call call{.service = service,
-                 .operation = operation,
-                 .to_oin = {},
-                 .message_id = message_id,
-                 .traceparent = traceparent_of(visit.request),
-                 .payload = std::move(*plain)};
+  const bool as_mtom = plain->mtom;
+  auto call = call_of(visit.request, service, operation, std::move(*plain));
+  call.message_id = message_id;
   auto outcome = co_await office.dependencies.wus_caller->call(std::move(call));
   if (!outcome) co_return own_fault(outcome.error());
-  // A Fault goes on without headers of the partner (WUS-263).
-  auto response =
-      outcome->fault ? soap_response(500, "", outcome->body) : soap_response(200, wus::plain_headers(outcome->addressing), outcome->body);
-  add_metadata(response, *outcome, *service);
-  co_return response;
+  const bool is_fault = outcome->fault.has_value();
+  auto root = wus::plain_envelope(is_fault ? std::string() : wus::plain_headers(outcome->addressing), outcome->body);
+  co_return answer_of_call(office, is_fault ? 500 : 200, std::move(root), "text/xml", std::move(*outcome), *service, as_mtom && !is_fault);
 }
 
 }  // namespace

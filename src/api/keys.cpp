@@ -276,6 +276,18 @@ std::optional<std::string> credential_of(const http::Request& request) {
   return found.front();
 }
 
+std::optional<std::string> credential_or_password_of(const http::Request& request) {
+  constexpr std::string_view scheme = "Basic ";
+  const auto given = request.headers.find("Authorization");
+  const bool is_basic = given && given->size() > scheme.size() && equals_ignoring_case(given->substr(0, scheme.size()), scheme);
+  if (!is_basic) return credential_of(request);
+  if (request.headers.count("Authorization") > 1 || request.headers.find("X-Api-Key")) return std::nullopt;
+  const auto pair = from_base64(trim(given->substr(scheme.size())));
+  const auto colon = pair ? pair->find(':') : std::string::npos;
+  if (colon == std::string::npos || colon + 1 == pair->size()) return std::nullopt;
+  return pair->substr(colon + 1);
+}
+
 Answer<const Principal*> Keys::authenticate(const std::optional<std::string>& credential, std::string_view remote_address, Instant now,
                                             std::string& reason) const {
   if (credential && credential->empty()) {

@@ -51,6 +51,8 @@ bool looks_like_token(std::string_view);
 // The one credential of a request, from X-Api-Key or Authorization: Bearer. Empty: none; nullopt: several that differ, or a scheme that is
 // not known here.
 std::optional<std::string> credential_of(const http::Request&);
+// The same, or the password of `Authorization: Basic` with any user name (RFC 7617), which is what older applications can be given.
+std::optional<std::string> credential_or_password_of(const http::Request&);
 
 struct Principal {
   std::string id;  // of the API key: the actor in trail and audit

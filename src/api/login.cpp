@@ -72,6 +72,16 @@ Awaitable<Answer<Caller>> Login::authenticate(const Request& request, std::optio
   co_return principal.error();
 }
 
+Awaitable<Answer<Caller>> Login::authenticate_application(const Request& request, const std::string& otherwise) {
+  auto credential = credential_or_password_of(request);
+  if (credential && credential->empty()) credential = otherwise;
+  auto caller = co_await authenticate(request, std::move(credential));
+  if (caller) co_return std::move(*caller);
+  Refusal refusal = caller.error();
+  if (http::status_of(refusal.code) == 401) refusal.headers.set("WWW-Authenticate", "Basic realm=\"schakel\", charset=\"UTF-8\"");
+  co_return refusal;
+}
+
 Awaitable<Answer<>> Login::authorise(const Request& request, const Principal& principal, std::string_view permission) {
   if (permission.empty() || principal.may(permission) || principal.only_own(permission)) co_return Answer<>{};
   co_await tell_refused(request, principal.tenant, principal.id, "authorisation", permission);

@@ -39,6 +39,9 @@ class Login {
 
   // Whose key `credential` is: see credential_of. Errors: auth.missing, auth.invalid, storage.unavailable.
   http::Awaitable<Answer<Caller>> authenticate(const http::Request&, std::optional<std::string> credential);
+  // At the doors of applications that know no API keys: also as the password of Basic, and without any credentials with the key `otherwise`
+  // (empty: they are refused). A 401 has the challenge that HTTP clients know how to meet.
+  http::Awaitable<Answer<Caller>> authenticate_application(const http::Request&, const std::string& otherwise);
   // auth.forbidden when the principal has not this permission, not even for what it made itself. Empty: everybody has it.
   http::Awaitable<Answer<>> authorise(const http::Request&, const Principal&, std::string_view permission);
   // The refusal of a request with a token in its target, whatever the token is worth: every log on its way knows it. A real key is revoked

@@ -16,7 +16,7 @@ using Text = std::string_view;
 // What a request carries.
 enum class Request { none, json, optional_json, patch, xml, message, payload_xml, soap };
 // What a success carries.
-enum class Success { object, list, page, empty, octets, document, archive, soap };
+enum class Success { object, list, page, empty, octets, document, archive, soap, element };
 
 struct Operation {
   Text method, path, id, tag, summary;
@@ -85,7 +85,7 @@ const Operation operations[] = {
     {"post", "/calls", "roepDienstAan", "Aanroepen", "Een WUS-dienst van een partner aanroepen", Request::json, "Call", 200,
      Success::object, "CallOutcome", no_query, partner_call},
     {"post", "/wus/{contractId}/{operation}", "roepDienstAanMetXml", "Aanroepen", "Dezelfde aanroep met XML heen en terug",
-     Request::payload_xml, "", 200, Success::document, "", no_query, partner_call},
+     Request::payload_xml, "", 200, Success::element, "", no_query, partner_call},
     {"post", "/wus/{contractId}", "roepDienstAanMetSoap", "Aanroepen", "Dezelfde aanroep met een SOAP-envelop heen en terug", Request::soap,
      "", 200, Success::soap, "", no_query, partner_call},
     {"get", "/message-events", "leesGebeurtenissen", "Berichten", "Gebeurtenissen lezen die nog niet zijn verwerkt", Request::none, "", 200,
@@ -297,6 +297,10 @@ OrderedJson parameters_of(const Operation& operation) {
   return out;
 }
 
+OrderedJson mtom(Text what) {
+  return {{"schema", {{"type", "string"}, {"format", "binary"}, {"description", what}}}};
+}
+
 std::optional<OrderedJson> request_of(const Operation& operation) {
   const auto schema = [&] { return OrderedJson{{"schema", schema_of(operation.request_schema)}}; };
   OrderedJson body;
@@ -320,9 +324,11 @@ std::optional<OrderedJson> request_of(const Operation& operation) {
     case Request::payload_xml:
       for (const Text type : {"application/xml", "text/xml"})
         content[std::string(type)] = {{"schema", {{"type", "string"}, {"description", "Het element in de Body."}}}};
+      content["multipart/related"] = mtom("Het element in de Body als MTOM; het antwoord is dat dan ook.");
       break;
     case Request::soap:
       content["text/xml"] = {{"schema", {{"type", "string"}, {"description", "Een SOAP 1.1-envelop met wsa:Action."}}}};
+      content["multipart/related"] = mtom("De envelop als MTOM; het antwoord is dat dan ook.");
       break;
     case Request::message:
       content["application/json"] = schema();
@@ -368,7 +374,11 @@ OrderedJson success_of(const Operation& operation) {
       content = {{"application/zip", {{"schema", {{"type", "string"}, {"format", "binary"}}}}}};
       break;
     case Success::soap:
-      content = {{"text/xml", {{"schema", {{"type", "string"}}}}}};
+      content = {{"text/xml", {{"schema", {{"type", "string"}}}}}, {"multipart/related", mtom("Het antwoord op een aanroep als MTOM.")}};
+      break;
+    case Success::element:
+      content = {{"application/xml", {{"schema", {{"type", "string"}}}}},
+                 {"multipart/related", mtom("Het antwoord op een aanroep als MTOM.")}};
       break;
     case Success::document:
       content = {{"application/xml", {{"schema", {{"type", "string"}}}}}};

@@ -171,6 +171,7 @@ void add_core(std::vector<Rule>& rules) {
                 {"ebms.allow-message-order", Kind::boolean, "false", into(&S::ebms, &S::Ebms::allow_message_order)},
                 {"ebms.facade-key", Kind::secret, "", into(&S::ebms, &S::Ebms::facade_key)},
                 {"ebms.insecure-transport", Kind::boolean, "false", into(&S::ebms, &S::Ebms::insecure_transport)},
+                {"dai.key", Kind::secret, "", into(&S::dai, &S::Dai::key)},
                 {"transparent.keep", Kind::text, "hash", into(&S::transparent, &S::Transparent::keep), {"none", "hash"}},
                 {"webhook.timeout", Kind::duration, "15s", into(&S::webhook, &S::Webhook::timeout), {}, 1, 30},
                 {"webhook.allowed-networks", Kind::list, "", into(&S::webhook, &S::Webhook::allowed_networks)},
@@ -580,6 +581,7 @@ class Check {
     settings.database.url = absolute(settings.database.url);
     settings.storage.master_key.reference = absolute(settings.storage.master_key.reference);
     settings.ebms.facade_key.reference = absolute(settings.ebms.facade_key.reference);
+    settings.dai.key.reference = absolute(settings.dai.key.reference);
     for (auto& [name, listener] : settings.listeners) listener.passphrase.reference = absolute(listener.passphrase.reference);
     return std::move(checked_);
   }

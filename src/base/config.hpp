@@ -92,6 +92,9 @@ struct Settings {
     bool allow_message_order = false, insecure_transport = false;
     Secret facade_key;  // API key of requests to the facade that bring none
   } ebms;
+  struct Dai {
+    Secret key;  // API key of requests to the DAI that bring none
+  } dai;
   struct Transparent {
     std::string keep;
   } transparent;

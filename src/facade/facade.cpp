@@ -14,19 +14,6 @@ using http::Awaitable;
 using http::Request;
 using http::Response;
 
-// The key of a request: as for /api/v1, and the password of Basic (RFC 7617).
-std::optional<std::string> credential_of(const Request& request) {
-  constexpr std::string_view scheme = "Basic ";
-  const auto given = request.headers.find("Authorization");
-  const bool is_basic = given && given->size() > scheme.size() && equals_ignoring_case(given->substr(0, scheme.size()), scheme);
-  if (!is_basic) return api::credential_of(request);
-  if (request.headers.count("Authorization") > 1 || request.headers.find("X-Api-Key")) return std::nullopt;
-  const auto pair = from_base64(trim(given->substr(scheme.size())));
-  const auto colon = pair ? pair->find(':') : std::string::npos;
-  if (colon == std::string::npos || colon + 1 == pair->size()) return std::nullopt;
-  return pair->substr(colon + 1);
-}
-
 Refusal method_not_allowed(const std::vector<std::string_view>& allowed) {
   Refusal refusal("request.methodNotAllowed", "Deze methode bestaat hier niet.");
   std::string list;
@@ -71,22 +58,11 @@ struct Facade::State {
         "facade.internal", {{"code", refusal.code}, {"detail", refusal.detail}, {"requestId", request.request_id}, {"path", request.path}});
   }
 
-  Awaitable<Answer<api::Caller>> authenticate(const Request& request) {
-    auto credential = credential_of(request);
-    if (credential && credential->empty()) credential = settings.key;
-    auto caller = co_await api.login().authenticate(request, std::move(credential));
-    if (caller) co_return std::move(*caller);
-    // A challenge that HTTP clients know how to meet.
-    Refusal refusal = caller.error();
-    if (http::status_of(refusal.code) == 401) refusal.headers.set("WWW-Authenticate", "Basic realm=\"schakel\", charset=\"UTF-8\"");
-    co_return refusal;
-  }
-
   Awaitable<Response> soap(Request& request, Endpoint endpoint) {
     const bool asks_wsdl = request.method == "GET" && request.query.size() == 1 && equals_ignoring_case(request.query[0].first, "wsdl");
     if (asks_wsdl) co_return serve_wsdl(request, endpoint);
     if (request.method != "POST") co_return text_response(method_not_allowed({"POST"}));
-    const auto caller = co_await authenticate(request);
+    const auto caller = co_await api.login().authenticate_application(request, settings.key);
     if (!caller) co_return text_response(caller.error());
     co_return co_await answer_soap(operations, inline_bytes, api.login(), endpoint, request, **caller);
   }
@@ -107,7 +83,7 @@ struct Facade::State {
       std::erase_if(match.allow, [](std::string_view method) { return method == "HEAD" || method == "OPTIONS"; });
       co_return method_not_allowed(match.allow);
     }
-    const auto caller = co_await authenticate(request);
+    const auto caller = co_await api.login().authenticate_application(request, settings.key);
     if (!caller) co_return caller.error();
     const auto allowed = co_await api.login().authorise(request, **caller, match.route->permission);
     if (!allowed) co_return allowed.error();

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "api/api.hpp"
+#include "api/dai_door.hpp"
 #include "api/jobs.hpp"
 #include "api/webhooks.hpp"
 #include "base/json_library.hpp"
@@ -106,6 +107,7 @@ struct Node::Parts {
   std::unique_ptr<api::Jobs> jobs;
   std::unique_ptr<api::Api> api;
   std::unique_ptr<facade::Facade> facade;
+  std::unique_ptr<api::DaiDoor> dai;
   std::map<std::string, std::shared_ptr<security::TlsServer>, std::less<>> tls_servers;  // by listener
   std::mutex renewal;                                                                    // one at a time: SIGHUP and a change of tenants
 
@@ -128,7 +130,7 @@ struct Node::Parts {
     make_client();
     make_protocol();
     make_api();
-    SCHAKEL_CHECK(make_facade());
+    SCHAKEL_CHECK(make_other_doors());
     make_work();
     SCHAKEL_CHECK(start_listeners());
     lease->start(io.executor());
@@ -379,12 +381,17 @@ struct Node::Parts {
             .configuration_changed = [this] { configuration_changed.notify(); }});
   }
 
-  Result<> make_facade() {
+  Result<> make_other_doors() {
     facade::Settings chosen;
     if (settings.ebms.facade_key.given()) {
       SCHAKEL_TRY(chosen.key, settings.ebms.facade_key.read());
     }
     facade = std::make_unique<facade::Facade>(std::move(chosen), *api);
+    std::string dai_key;
+    if (settings.dai.key.given()) {
+      SCHAKEL_TRY(dai_key, settings.dai.key.read());
+    }
+    dai = std::make_unique<api::DaiDoor>(std::move(dai_key), *api);
     return {};
   }
 
@@ -457,10 +464,11 @@ struct Node::Parts {
     return {};
   }
 
-  // The part of the API for applications, and the one of ebms-core for those that know no other.
+  // The part of the API for applications, the one of ebms-core for those that know no other, and the DAI.
   http::Handler internal() {
-    return [ours = api->internal(), theirs = facade->handler()](http::Request& request) {
-      return facade::Facade::serves(request.path) ? theirs(request) : ours(request);
+    return [ours = api->internal(), theirs = facade->handler(), dais = dai->handler()](http::Request& request) {
+      if (facade::Facade::serves(request.path)) return theirs(request);
+      return api::DaiDoor::serves(request.path) ? dais(request) : ours(request);
     };
   }
 

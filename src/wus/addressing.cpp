@@ -40,19 +40,6 @@ bool is_iri_text(std::string_view text) {
   return true;
 }
 
-// Scheme in front, something behind it; a host when there must be one.
-bool is_absolute(std::string_view text) {
-  if (!is_iri_text(text) || !is_alpha(text.front())) return false;
-  const auto colon = text.find(':');
-  if (colon == std::string_view::npos || colon + 1 == text.size()) return false;
-  const auto scheme = text.substr(0, colon);
-  const auto in_scheme = [](char c) { return is_alpha(c) || is_digit(c) || c == '+' || c == '-' || c == '.'; };
-  if (!std::ranges::all_of(scheme, in_scheme)) return false;
-  if (!equals_ignoring_case(scheme, "http") && !equals_ignoring_case(scheme, "https")) return true;
-  const auto rest = text.substr(colon + 1);
-  return rest.starts_with("//") && rest.find_first_of("/?#", 2) != 2 && rest.size() > 2;
-}
-
 // --- addresses ---------------------------------------------------------------------------------------------------------------------
 
 // An address in the pieces that two of them are compared by.
@@ -149,7 +136,7 @@ class Reader {
       return fail("wus.toMissing", "wsa:To is missing");
     }
     const auto text = uri_text(to_.front());
-    if (!text || !is_absolute(*text)) return invalid("wus.toInvalid", "wsa:To is not an absolute URI", to_.front());
+    if (!text || !is_iri(*text)) return invalid("wus.toInvalid", "wsa:To is not an absolute URI", to_.front());
     if (split_oin(*text).conflicting) return invalid("wus.toInvalid", "wsa:To has two OIN parameters that differ", to_.front());
     out_.to = *text;
     return {};
@@ -158,7 +145,7 @@ class Reader {
   Result<> action() {
     if (action_.empty()) return fail("wus.actionMissing", "wsa:Action is missing");
     const auto text = uri_text(action_.front());
-    if (!text || !is_absolute(*text)) return invalid("wus.actionInvalid", "wsa:Action is not an absolute URI", action_.front());
+    if (!text || !is_iri(*text)) return invalid("wus.actionInvalid", "wsa:Action is not an absolute URI", action_.front());
     out_.action = *text;
     return {};
   }
@@ -166,9 +153,8 @@ class Reader {
   Result<> message_id() {
     if (message_id_.empty()) return fail("wus.messageIdMissing", "wsa:MessageID is missing");
     const auto text = uri_text(message_id_.front());
-    if (!text || !is_iri_text(*text)) return invalid("wus.messageIdInvalid", "wsa:MessageID is not a URI", message_id_.front());
-    if (characters(*text) > message_id_characters_max)
-      return invalid("wus.messageIdInvalid", "wsa:MessageID is longer than 512 characters", message_id_.front());
+    if (!text || !is_message_id(*text))
+      return invalid("wus.messageIdInvalid", "wsa:MessageID is not a URI of at most 512 characters", message_id_.front());
     out_.message_id = *text;
     return {};
   }
@@ -197,7 +183,7 @@ class Reader {
   Result<> reply_to() {
     if (reply_to_.empty()) return {};
     SCHAKEL_TRY(out_.reply_to, endpoint_reference(reply_to_.front()));
-    const bool passed_through = kind_ == Kind::request && settings_.reply_to_passthrough && is_absolute(out_.reply_to);
+    const bool passed_through = kind_ == Kind::request && settings_.reply_to_passthrough && is_iri(out_.reply_to);
     const bool allowed = out_.reply_to == uri::none ? kind_ == Kind::response : out_.reply_to == uri::anonymous || passed_through;
     if (!allowed) return invalid("wus.notAnonymous", "wsa:ReplyTo is not the anonymous address", reply_to_.front());
     return {};
@@ -244,6 +230,23 @@ std::string percent_encoded(std::string_view text, std::string_view kept) {
 constexpr std::string_view uri_characters = "%:/?#[]@!$&'()*+,;=";
 
 }  // namespace
+
+// Scheme in front, something behind it; a host when there must be one.
+bool is_iri(std::string_view text) {
+  if (!is_iri_text(text) || !is_alpha(text.front())) return false;
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos || colon + 1 == text.size()) return false;
+  const auto scheme = text.substr(0, colon);
+  const auto in_scheme = [](char c) { return is_alpha(c) || is_digit(c) || c == '+' || c == '-' || c == '.'; };
+  if (!std::ranges::all_of(scheme, in_scheme)) return false;
+  if (!equals_ignoring_case(scheme, "http") && !equals_ignoring_case(scheme, "https")) return true;
+  const auto rest = text.substr(colon + 1);
+  return rest.starts_with("//") && rest.find_first_of("/?#", 2) != 2 && rest.size() > 2;
+}
+
+bool is_message_id(std::string_view text) {
+  return is_iri_text(text) && characters(text) <= message_id_characters_max;
+}
 
 OinAddress split_oin(std::string_view address) {
   OinAddress out;

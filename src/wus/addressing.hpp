@@ -19,6 +19,11 @@ struct Addressing {
   std::string to, action, message_id, relates_to, from, reply_to, fault_to;
 };
 
+// Is this text an absolute IRI, for wsa:To and wsa:Action?
+bool is_iri(std::string_view);
+// May wsa:MessageID hold it (WUS-083)?
+bool is_message_id(std::string_view);
+
 // An address with its OIN parameter taken apart (WUS-074, WUS-075).
 struct OinAddress {
   std::string address;         // without the parameter

@@ -4,8 +4,9 @@
 
 #include "base/json.hpp"
 #include "http/fields.hpp"
+#include "wus/binary_elements.hpp"
+#include "wus/dai.hpp"
 #include "wus/names.hpp"
-#include "xml/canonical.hpp"
 
 namespace schakel::wus {
 namespace {
@@ -110,26 +111,51 @@ Error unusable(std::string detail) {
   return fail("wus.backend", std::move(detail));
 }
 
+// --- the request -------------------------------------------------------------------------------------------------------------------------
+
+using Elements = std::vector<xml::Element>;
+
+std::string_view media_type_of(BackendMode mode) {
+  return mode == BackendMode::xml ? "application/xml" : "text/xml";
+}
+
+// The payload in what its mode puts around it.
+std::string enveloped(BackendMode mode, const BackendPlace& place, const CallFacts& facts, std::string payload,
+                      const Elements& extra_headers) {
+  if (mode == BackendMode::xml) return payload;
+  if (mode == BackendMode::dai)
+    return dai_envelope(
+        {.to = place.dai_to, .from = place.dai_from, .action = facts.addressing.action, .message_id = as_iri(facts.addressing.message_id)},
+        payload);
+  auto headers = plain_headers(facts.addressing);
+  for (const auto block : extra_headers) headers += handed_on(block);
+  return plain_envelope(headers, payload);
+}
+
 }  // namespace
 
-http::ClientRequest backend_request(const BackendPlace& place, const Settings& settings, const CallFacts& facts, xml::Element payload,
-                                    const std::vector<xml::Element>& extra_headers) {
+http::ClientRequest backend_request(const BackendPlace& place, const Settings& settings, const CallFacts& facts, Message& message,
+                                    const Schema* schema, Random& random) {
   http::ClientRequest request;
   request.url = place.url;
   request.response_timeout = settings.backend_timeout;
   request.connect_timeout = std::min(settings.backend_timeout, std::chrono::milliseconds(10'000));
   request.response_bytes_max = settings.max_size;
-  if (settings.backend_mode == BackendMode::soap) {
-    auto headers = plain_headers(facts.addressing);
-    for (const auto block : extra_headers) headers += handed_on(block);
-    request.body = plain_envelope(headers, handed_on(payload));
-    request.headers.add("Content-Type", "text/xml; charset=utf-8");
-    request.headers.add("SOAPAction", facts.soap_action.empty() ? "\"\"" : facts.soap_action);
-  } else {
-    request.body = handed_on(payload);
-    request.headers.add("Content-Type", "application/xml; charset=utf-8");
-  }
-  request.headers.add("Accept", settings.backend_mode == BackendMode::soap ? "text/xml" : "application/xml, application/problem+json");
+  const bool as_mtom = settings.backend_mtom && message.mtom;
+  const auto binary =
+      as_mtom ? elements_at(message.payload, binary_positions(message.payload, schema, message.binary_elements)) : Elements();
+  auto given = handed_on_apart(message.document, message.payload, binary, settings.mtom_threshold, random);
+  auto root = enveloped(settings.backend_mode, place, facts, std::move(given.text), message.extra_headers);
+  const auto type = media_type_of(settings.backend_mode);
+  auto entity = as_mtom ? mtom_entity(root, std::move(given.attachments), type, random)
+                        : PlainEntity{.content_type = std::string(type) + "; charset=utf-8", .octets = std::move(root)};
+  request.body = std::move(entity.octets);
+  request.headers.add("Content-Type", std::move(entity.content_type));
+  if (settings.backend_mode == BackendMode::soap) request.headers.add("SOAPAction", facts.soap_action.empty() ? "\"\"" : facts.soap_action);
+  if (settings.backend_mode == BackendMode::dai) request.headers.add("SOAPAction", "\"\"");
+  auto accepted = std::string(type) + (settings.backend_mtom ? ", multipart/related" : "");
+  if (settings.backend_mode == BackendMode::xml) accepted += ", application/problem+json";
+  request.headers.add("Accept", std::move(accepted));
   if (!place.api_key_header.empty()) request.headers.add(place.api_key_header, place.api_key);
   add_metadata(request.headers, facts, settings);
   return request;
@@ -138,7 +164,7 @@ http::ClientRequest backend_request(const BackendPlace& place, const Settings& s
 Result<BackendAnswer> read_backend_answer(const Result<http::ClientResponse>& response, const Settings& settings,
                                           const Operation& operation, const Schema* schema) {
   if (!response) return fail("wus.backendUnavailable", "the back-end did not answer: " + response.error().code);
-  const bool soap = settings.backend_mode == BackendMode::soap;
+  const bool soap = settings.backend_mode != BackendMode::xml;
   const bool success = response->status == 200;
   if (!success && !soap) {
     SCHAKEL_TRY(auto fault, fault_of_problem(*response, operation, schema));
@@ -150,8 +176,9 @@ Result<BackendAnswer> read_backend_answer(const Result<http::ClientResponse>& re
     if (response->status >= 400) return fail("wus.backendRefused", detail);
     return unusable(detail);
   }
-  const auto plain = read_plain(response->body, response->headers.find("Content-Type").value_or(""),
-                                soap ? PlainForm::envelope : PlainForm::element, settings.max_size);
+  const auto content_type = response->headers.find("Content-Type").value_or("");
+  if (is_mtom(content_type) && !settings.backend_mtom) return unusable("the back-end answered MTOM, which backend.mtom does not allow");
+  auto plain = read_plain(response->body, content_type, soap ? PlainForm::envelope : PlainForm::element, settings.max_size);
   if (!plain) {
     // A 500 without a Fault is a back-end that is away, or a server in front of it.
     if (!success) return fail("wus.backendUnavailable", "the back-end answered 500 without a Fault");
@@ -162,6 +189,9 @@ Result<BackendAnswer> read_backend_answer(const Result<http::ClientResponse>& re
     return fault_passed_on(*plain, operation, schema);
   }
   if (!success) return fail("wus.backendUnavailable", "the back-end answered 500 without a Fault");
+  if (settings.backend_mode == BackendMode::dai) {
+    if (const auto unwrapped = unwrap_dai(*plain); !unwrapped) return unusable("the back-end's answer: " + unwrapped.error().detail);
+  }
   if (!plain->payload.is(operation.output.namespace_uri, operation.output.name))
     return unusable("the back-end answered another element than " + to_string(operation.output));
   if (schema && (settings.validate == Validate::both || settings.validate == Validate::response)) {
@@ -171,7 +201,7 @@ Result<BackendAnswer> read_backend_answer(const Result<http::ClientResponse>& re
   BackendAnswer answer;
   answer.body = handed_on(plain->payload);
   answer.action = operation.output_action;
-  if (schema) answer.binary_elements = schema->binary_elements(plain->payload);
+  answer.binary_elements = binary_positions(plain->payload, schema, plain->binary_elements);
   return answer;
 }
 

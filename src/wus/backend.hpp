@@ -9,6 +9,7 @@
 
 #include "http/client.hpp"
 #include "security/certificate.hpp"
+#include "wus/message.hpp"
 #include "wus/plain.hpp"
 #include "wus/schema.hpp"
 #include "wus/service.hpp"
@@ -28,12 +29,14 @@ struct CallFacts {
 
 struct BackendPlace {
   std::string url;
-  std::string api_key_header, api_key;  // sent as they are; empty: none
+  std::string api_key_header{}, api_key{};  // sent as they are; empty: none
+  std::string dai_to{}, dai_from{};         // mode dai: the logical addresses of the back-end and of the sender
 };
 
-// `extra_headers`: header blocks of Settings::extra_headers, which mode soap passes on.
-http::ClientRequest backend_request(const BackendPlace&, const Settings&, const CallFacts&, xml::Element payload,
-                                    const std::vector<xml::Element>& extra_headers);
+// With Settings::backend_mtom a request that came as MTOM goes on as MTOM: the binary texts of its payload leave `message` then. `schema`
+// may be null.
+http::ClientRequest backend_request(const BackendPlace&, const Settings&, const CallFacts&, Message& message, const Schema* schema,
+                                    Random&);
 
 // What goes back to the partner.
 struct BackendAnswer {

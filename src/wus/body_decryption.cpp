@@ -222,7 +222,8 @@ Result<> decrypt_body(Message& message, const EncryptedBody& body, const Setting
     const auto cipher_text = take_cipher_text(message, body.cipher_value);
     decrypted = cipher_text && xmlsecurity::decrypt_content(body.cipher, key, *cipher_text, plain);
   }
-  if (!unwrapped || !decrypted || !message.document.replace(body.data, std::move(plain), envelope_limits(settings))) return failed();
+  if (!unwrapped || !decrypted || !message.document.replace(body.data, std::move(plain), envelope_limits(settings.max_size)))
+    return failed();
   if (!is_plain_body(message.body)) return failed();
   message.payload = message.body.first_child();
   message.is_fault = message.payload.is(ns::soapenv, "Fault");

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <array>
 
-#include "http/fields.hpp"
 #include "wus/mtom.hpp"
 #include "wus/names.hpp"
+#include "wus/xop_writing.hpp"
 
 namespace schakel::wus {
 namespace {
@@ -147,10 +147,7 @@ Result<> BodyText::bind(Element soap_body) {
     if (next < cuts_.size() && cuts_[next].at.element == position) {
       if (node->children != nullptr) return refused("is not well-formed");
       elements_.emplace_back(const_cast<xmlNode*>(node));
-      const auto type = elements_.back().attribute(ns::xmime, "contentType").value_or("");
-      // It becomes a header line: nothing but a media type may.
-      if (http::parse_media_type(type) && is_plain(type) && type.find_first_of("\t\n") == std::string::npos)
-        cuts_[next].content_type = type;
+      cuts_[next].content_type = part_media_type(elements_.back());
     }
     ++position;
   }

@@ -6,6 +6,7 @@
 #include "exchange/commit.hpp"
 #include "exchange/store.hpp"
 #include "http/run.hpp"
+#include "wus/binary_elements.hpp"
 #include "wus/message.hpp"
 #include "wus/names.hpp"
 #include "wus/opening.hpp"
@@ -72,6 +73,7 @@ http::Awaitable<Result<CallOutcome>> Caller::call(Call call) {
   if (service.role != Role::consumer || service.state != exchange::ContractState::active)
     co_return fail("contract.notActive", "the contract is not active, or not one for calling a service");
   const auto& operation = *call.operation;
+  if (!call.message_id.empty() && !is_message_id(call.message_id)) co_return input("the MessageID is no URI of at most 512 characters");
   if (!call.payload.payload.is(operation.input.namespace_uri, operation.input.name))
     co_return input("the payload's root element is not " + to_string(operation.input));
   if (validates(service, Validate::request)) {
@@ -118,7 +120,8 @@ http::Awaitable<Result<>> Caller::send(const Call& call, Attempt& attempt) {
   make.addressing.from = own_address;
   make.addressing.reply_to = uri::anonymous;
   make.body = handed_on(call.payload.payload);
-  if (service.schema && settings.mtom != Mtom::off) make.binary_elements = service.schema->binary_elements(call.payload.payload);
+  if (settings.mtom != Mtom::off)
+    make.binary_elements = binary_positions(call.payload.payload, service.schema.get(), call.payload.binary_elements);
   make.mtom = settings.mtom == Mtom::required || (settings.mtom == Mtom::optional && !make.binary_elements.empty());
 
   auto& message = attempt.record.message;
@@ -214,8 +217,12 @@ Result<CallOutcome> Caller::read_answer(const Call& call, Attempt& attempt) {
   if (!read) return as_client_error(read.error());
   auto& message = *read;
 
-  CallOutcome outcome{
-      .record = attempt.record.message.id, .message_id = attempt.record.message.message_id, .addressing = {}, .body = {}, .fault = {}};
+  CallOutcome outcome{.record = attempt.record.message.id,
+                      .message_id = attempt.record.message.message_id,
+                      .addressing = {},
+                      .body = {},
+                      .attachments = {},
+                      .fault = {}};
   // A Fault that nobody signed says no more than that it failed, whatever its addressing (WUS-025, WUS-164).
   const bool bare_fault = message.is_fault && !message.security;
   const bool unsecured_fault = bare_fault && settings.profile != Profile::be;
@@ -274,7 +281,12 @@ Result<CallOutcome> Caller::read_answer(const Call& call, Attempt& attempt) {
     if (const auto findings = service.schema->validate(message.payload); !findings.empty())
       return fail("WUS-C-XSD", findings.front().message, findings.front().path);
   }
-  outcome.body = handed_on(message.payload);
+  const auto binary = call.attachments_apart
+                          ? elements_at(message.payload, binary_positions(message.payload, service.schema.get(), message.binary_elements))
+                          : std::vector<xml::Element>();
+  auto given = handed_on_apart(message.document, message.payload, binary, settings.mtom_threshold, office_.random);
+  outcome.body = std::move(given.text);
+  outcome.attachments = std::move(given.attachments);
   return outcome;
 }
 

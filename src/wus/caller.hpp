@@ -19,14 +19,16 @@ struct Call {
   std::string to_oin;                              // empty: the partner's of the contract
   std::string message_id;                          // empty: made; given: one attempt only
   std::string traceparent;
+  bool attachments_apart = false;  // binary texts of the answer are wanted beside it
   Plain payload;
 };
 
 struct CallOutcome {
-  std::string record;      // id of the Message
-  std::string message_id;  // of the request
-  Addressing addressing;   // of the answer
-  std::string body;        // serialised: the response element; of a fault the soapenv:Fault as it came, detail as allowed
+  std::string record;                   // id of the Message
+  std::string message_id;               // of the request
+  Addressing addressing;                // of the answer
+  std::string body;                     // serialised: the response element; of a fault the soapenv:Fault as it came, detail as allowed
+  std::vector<Attachment> attachments;  // that xop:Includes of `body` stand for
   // A SOAP Fault of the partner (WUS-C-FAULT).
   struct PartnerFault {
     std::string code;  // "{ns}local"

@@ -7,6 +7,7 @@
 #include "http/fields.hpp"
 #include "http/run.hpp"
 #include "wus/backend.hpp"
+#include "wus/dai.hpp"
 #include "wus/identity.hpp"
 #include "wus/message.hpp"
 #include "wus/names.hpp"
@@ -360,8 +361,10 @@ http::Awaitable<Result<>> Endpoint::take(Exchange& x) {
 
 http::Awaitable<Result<>> Endpoint::call_backend(Exchange& x) {
   const auto& service = *x.service;
-  auto call = backend_request({.url = service.backend_url, .api_key_header = {}, .api_key = {}}, x.settings, x.facts, x.message->payload,
-                              x.message->extra_headers);
+  auto call = backend_request({.url = service.backend_url,
+                               .dai_to = logical_address(service.backend_dai_address, x.facts.receiver_oin),
+                               .dai_from = logical_address(service.dai_address_of(x.facts.sender_oin), x.facts.sender_oin)},
+                              x.settings, x.facts, *x.message, service.schema.get(), office_.random);
   if (call.headers.find("Schakel-From-Address")) call.headers.set("Schakel-From-Address", service.shown_from(x.addressing.from));
   if (call.url.starts_with("https:")) {
     auto tls = office_.backend_tls(service.tenant);

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "http/fields.hpp"
+#include "wus/binary_elements.hpp"
 #include "wus/mtom.hpp"
 #include "wus/names.hpp"
 #include "xmlsecurity/algorithms.hpp"
@@ -13,8 +14,6 @@ namespace {
 
 using xml::Element;
 
-constexpr std::string_view xop_type = "application/xop+xml";
-
 Error malformed(std::string detail, Element where) {
   return fail("wus.envelope", std::move(detail), where.path());
 }
@@ -23,13 +22,8 @@ std::optional<http::MediaType> media_type_of(std::string_view content_type) {
   return http::parse_media_type(content_type, http::Unquoted::anything);
 }
 
-std::string parameter_of(const http::MediaType& media, std::string_view name) {
-  return std::string(media.parameter(name).value_or(""));
-}
-
 // WUS-022: wherever an encoding is stated it is UTF-8.
-Result<> check_charset(const http::MediaType& media) {
-  const auto charset = media.parameter("charset");
+Result<> check_charset(std::optional<std::string_view> charset) {
   if (charset && !equals_ignoring_case(*charset, "utf-8")) return fail("wus.encoding", "the parameter charset is not UTF-8");
   return {};
 }
@@ -46,7 +40,7 @@ Error translated(const Error& error) {
 }
 
 Result<xml::Document> parse(BytesView octets, const Settings& settings) {
-  auto document = xml::Document::parse(octets, envelope_limits(settings));
+  auto document = xml::Document::parse(octets, envelope_limits(settings.max_size));
   if (!document) return translated(document.error());
   return document;
 }
@@ -57,14 +51,10 @@ struct Parsed {
 };
 
 Result<Parsed> read_multipart(BytesView entity, const http::MediaType& media, const Settings& settings) {
-  SCHAKEL_TRY(const auto parts, split_related(entity, parameter_of(media, "boundary")));
-  SCHAKEL_TRY(const auto root, root_of(parts, parameter_of(media, "start")));
-  const auto root_media = media_type_of(parts[root].content_type);
-  if (!root_media || root_media->type != xop_type || !equals_ignoring_case(parameter_of(*root_media, "type"), "text/xml"))
-    return fail("wus.envelope", "the root part is not application/xop+xml of text/xml");
-  SCHAKEL_CHECK(check_charset(*root_media));
-  SCHAKEL_TRY(auto document, parse(parts[root].octets(), settings));
-  SCHAKEL_TRY(auto filled, expand_xop(document, parts, root, settings.max_size));
+  SCHAKEL_TRY(const auto package, read_package(entity, media, {"text/xml"}));
+  SCHAKEL_CHECK(check_charset(package.root_charset));
+  SCHAKEL_TRY(auto document, parse(package.root_octets(), settings));
+  SCHAKEL_TRY(auto filled, expand_xop(document, package.parts, package.root, settings.max_size));
   return Parsed{std::move(document), std::move(filled)};
 }
 
@@ -184,23 +174,17 @@ Result<> read_header(Message& message, const Settings& settings) {
   return {};
 }
 
-bool is_below(Element element, Element top) {
-  while (element && element != top) element = element.parent();
-  return static_cast<bool>(element);
-}
-
 }  // namespace
 
-xml::Limits envelope_limits(const Settings& settings) {
-  return {.bytes_max = settings.max_size, .depth_max = 128, .attributes_max = 128, .instructions_allowed = false};
+xml::Limits envelope_limits(std::size_t bytes_max) {
+  return {.bytes_max = bytes_max, .depth_max = 128, .attributes_max = 128, .instructions_allowed = false};
 }
 
 MediaType media_type(std::string_view content_type, Mtom mtom) {
   const auto media = media_type_of(content_type);
   if (!media) return MediaType::unsupported;
   if (media->type == "text/xml") return MediaType::xml;
-  const bool is_xop = media->type == "multipart/related" && equals_ignoring_case(parameter_of(*media, "type"), xop_type);
-  return is_xop && mtom != Mtom::off ? MediaType::xop : MediaType::unsupported;
+  return is_package(*media) && mtom != Mtom::off ? MediaType::xop : MediaType::unsupported;
 }
 
 Result<Message> read_message(BytesView entity, std::string_view content_type, const Settings& settings, Kind kind) {
@@ -208,7 +192,7 @@ Result<Message> read_message(BytesView entity, std::string_view content_type, co
   const auto media = media_type_of(content_type);
   if (!media) return fail("wus.envelope", "Content-Type cannot be read");
   const bool is_multipart = media->type == "multipart/related";
-  SCHAKEL_CHECK(check_charset(*media));
+  SCHAKEL_CHECK(check_charset(media->parameter("charset")));
   SCHAKEL_TRY(auto parsed, is_multipart ? read_multipart(entity, *media, settings) : read_single(entity, settings));
   Message message(std::move(parsed.document));
   message.mtom = is_multipart;
@@ -216,8 +200,8 @@ Result<Message> read_message(BytesView entity, std::string_view content_type, co
   SCHAKEL_CHECK(read_body(message));
   if (message.is_fault && kind == Kind::request) return malformed("a Fault is no request", message.payload);
   SCHAKEL_CHECK(read_header(message, settings));
-  for (const Element element : parsed.filled) {
-    if (is_below(element, message.payload) && element.namespace_uri() != xmlsecurity::uri::xenc) message.binary_elements.push_back(element);
+  for (const Element element : at_or_below(parsed.filled, message.payload)) {
+    if (element.namespace_uri() != xmlsecurity::uri::xenc) message.binary_elements.push_back(element);
   }
   return message;
 }

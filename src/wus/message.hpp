@@ -36,7 +36,7 @@ struct Message {
 
 // WUS-027
 inline constexpr std::size_t header_blocks_max = 32;
-xml::Limits envelope_limits(const Settings&);
+xml::Limits envelope_limits(std::size_t bytes_max);
 
 // Content-Type of an entity: may the service receive it (WUS-024, WUS-181)? Of multipart types only that of MTOM: SOAP with Attachments is
 // not WUS (WUS-185).

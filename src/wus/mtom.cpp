@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "http/fields.hpp"
 #include "wus/names.hpp"
 #include "xmlsecurity/algorithms.hpp"
 
@@ -11,6 +10,8 @@ namespace schakel::wus {
 namespace {
 
 using xml::Element;
+
+constexpr std::string_view xop_type = "application/xop+xml";
 
 Error malformed(std::string detail) {
   return fail("wus.envelope", std::move(detail));
@@ -296,6 +297,23 @@ Result<std::size_t> root_of(const std::vector<Part>& parts, std::string_view sta
   const auto found = std::ranges::find(parts, without_brackets(start), &Part::content_id);
   if (found == parts.end()) return malformed("start names no part");
   return static_cast<std::size_t>(found - parts.begin());
+}
+
+Result<Package> read_package(BytesView entity, const http::MediaType& media, std::initializer_list<std::string_view> root_types) {
+  Package package;
+  SCHAKEL_TRY(package.parts, split_related(entity, media.parameter("boundary").value_or("")));
+  SCHAKEL_TRY(package.root, root_of(package.parts, media.parameter("start").value_or("")));
+  const auto root = http::parse_media_type(package.parts[package.root].content_type, http::Unquoted::anything);
+  const auto type = root ? root->parameter("type").value_or("") : std::string_view();
+  const bool expected = std::ranges::any_of(root_types, [&](std::string_view wanted) { return equals_ignoring_case(type, wanted); });
+  if (!root || root->type != xop_type || !expected)
+    return malformed("the root part is not application/xop+xml of " + std::string(*root_types.begin()));
+  if (const auto charset = root->parameter("charset")) package.root_charset = *charset;
+  return package;
+}
+
+bool is_package(const http::MediaType& media) {
+  return media.type == "multipart/related" && equals_ignoring_case(media.parameter("type").value_or(""), xop_type);
 }
 
 Result<std::vector<Element>> expand_xop(xml::Document& document, const std::vector<Part>& parts, std::size_t root, std::size_t bytes_max) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "base/bytes.hpp"
 #include "base/limits.hpp"
 #include "base/result.hpp"
+#include "http/fields.hpp"
 #include "xml/document.hpp"
 
 namespace schakel::wus {
@@ -35,6 +37,19 @@ Result<std::vector<Part>> split_related(BytesView entity, std::string_view bound
 
 // The Content-ID of the root part stands in `start`, with brackets; empty: the first part is the root.
 Result<std::size_t> root_of(const std::vector<Part>&, std::string_view start);
+
+// An entity of multipart/related taken apart.
+struct Package {
+  std::vector<Part> parts;
+  std::size_t root = 0;
+  std::optional<std::string> root_charset;  // that the root part states
+
+  BytesView root_octets() const { return parts[root].octets(); }
+};
+// `media`: the Content-Type of the entity. The root part is application/xop+xml of one of these types, "text/xml" for a message.
+Result<Package> read_package(BytesView entity, const http::MediaType& media, std::initializer_list<std::string_view> root_types);
+// Is this the media type of such an entity? SOAP with Attachments is none (WUS-185).
+bool is_package(const http::MediaType&);
 
 // Every xop:Include of the document becomes the base64 text of its part. Each part but the root is included exactly once. `bytes_max`: of
 // the document with all that is included; a xenc:CipherValue counts by its octets, since its text does not stay. Gives the elements that

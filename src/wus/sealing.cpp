@@ -44,7 +44,7 @@ class Entity {
     std::size_t at = 0;
     for (const auto& cut : content.cuts()) {
       if (!cut.is_part) continue;
-      parts.emplace_back(make_part(random_, cut.content_type.empty() ? binary_media_type : cut.content_type), cut.octets);
+      parts.emplace_back(make_part(random_, cut.content_type), cut.octets);
       out_.append(content.text().substr(at, cut.at.begin - at)).append(xop_include(parts.back().first));
       at = cut.at.end;
     }

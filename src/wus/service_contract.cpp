@@ -46,6 +46,11 @@ bool ServiceContract::grants_to(std::string_view oin, const Operation* wanted) c
   });
 }
 
+std::string_view ServiceContract::dai_address_of(std::string_view oin) const {
+  const auto found = std::ranges::find_if(grants, [&](const Grant& grant) { return grant.oin == oin && !grant.dai_address.empty(); });
+  return found == grants.end() ? std::string_view() : std::string_view(found->dai_address);
+}
+
 Services::Services(std::vector<std::shared_ptr<const ServiceContract>> services) : all_(std::move(services)) {
   for (const auto& service : all_) {
     by_id_.emplace(Key{service->tenant, service->id}, service);

@@ -30,6 +30,7 @@ std::string_view to_string(Role);
 struct Grant {
   std::string oin;
   std::set<std::string, std::less<>> operations;  // names; empty: all
+  std::string dai_address{};                      // logical address of the sender; empty: of its OIN (dai.hpp)
 };
 
 // wsa:From addresses of a party behind a reverse proxy, as people and back-ends should know them; no message is changed (WUS-284).
@@ -58,12 +59,14 @@ struct ServiceContract {
   std::vector<FromAddress> from_addresses;
   std::string backend_url;
   std::map<std::string, Settings, std::less<>> partner_settings;  // by OIN: in the place of `settings`
+  std::string backend_dai_address;                                // logical address of the back-end; empty: of own_oin
 
   // consumer
   std::string endpoint;                                      // URL of the partner (or of the intermediary before it)
   std::string to_address;                                    // value of wsa:To; empty: the endpoint
   std::string from_address;                                  // value of wsa:From; empty: anonymous
   std::string partner_oin;                                   // the provider's
+  std::string partner_dai_address;                           // its logical address for applications; empty: any of its OIN
   std::vector<std::string> server_oins;                      // allowed in the TLS server certificate; empty: partner_oin
   std::vector<std::string> signer_oins;                      // allowed in the signing certificate; empty: partner_oin
   std::optional<security::Certificate> partner_certificate;  // SE: what requests are encrypted for
@@ -77,6 +80,8 @@ struct ServiceContract {
   const Operation* by_element(std::string_view namespace_uri, std::string_view local_name) const;
   // May this OIN call the operation; with a null operation: any of them?
   bool grants_to(std::string_view oin, const Operation*) const;
+  // Grant::dai_address of this OIN; empty: none.
+  std::string_view dai_address_of(std::string_view oin) const;
 };
 
 // Every service of every tenant that is loaded.

@@ -5,6 +5,7 @@
 
 #include "base/oin.hpp"
 #include "http/url.hpp"
+#include "wus/addressing.hpp"
 #include "wus/members.hpp"
 
 namespace schakel::wus {
@@ -16,7 +17,6 @@ using xmlsecurity::DigestMethod;
 using xmlsecurity::SignatureMethod;
 using Json = nlohmann::json;
 
-constexpr std::size_t message_bytes_ceiling = 64 * limits::MiB;  // the most that maxSize may say: what the API takes at once
 constexpr std::size_t list_max = 100;
 constexpr std::size_t grants_max = 10'000;
 constexpr std::size_t partners_max = 1000;
@@ -94,6 +94,7 @@ void provider_members(Archive& a, Value& terms) {
     inner.text("url", terms.backend_url);
     inner.choice("mode", terms.settings.backend_mode, {{BackendMode::xml, "xml"}, {BackendMode::soap, "soap"}, {BackendMode::dai, "dai"}});
     inner.flag("mtom", terms.settings.backend_mtom);
+    inner.text("daiAddress", terms.backend_dai_address);
   });
 }
 
@@ -103,6 +104,7 @@ void partner_members(Archive& a, Value& terms) {
   a.text("toAddress", terms.to_address);
   a.text("fromAddress", terms.from_address);
   a.text("oin", terms.partner_oin);
+  a.text("daiAddress", terms.partner_dai_address);
   a.texts("serverOins", terms.server_oins, list_max);
   a.texts("signerOins", terms.signer_oins, list_max);
 }
@@ -118,6 +120,10 @@ void common_members(Archive& a, Value& terms) {
 
 void check_oin(MemberReader& members, std::string_view name, std::string_view oin) {
   if (!oin.empty() && (oin.size() != oin_bytes || !is_oin(oin))) members.fault(name, "must be an OIN");
+}
+
+void check_dai_address(MemberReader& members, const std::string& address) {
+  if (!address.empty() && !is_iri(address)) members.fault("daiAddress", "must be an IRI");
 }
 
 void check_url(MemberReader& members, std::string_view name, const std::string& url, bool tls) {
@@ -164,6 +170,8 @@ void read_grants(MemberReader& members, std::vector<Error>& faults, std::vector<
     reader.text("oin", grant.oin);
     check_oin(reader, "oin", grant.oin);
     reader.texts("operations", grant.operations, list_max);
+    reader.text("daiAddress", grant.dai_address);
+    check_dai_address(reader, grant.dai_address);
     reader.end();
     grants.push_back(std::move(grant));
   });
@@ -242,6 +250,7 @@ void read_provider(MemberReader& members, std::vector<Error>& faults, const std:
   if (!terms.path.empty() && !is_service_path(terms.path)) members.fault("path", "must be a path below /wus/");
   if (members.has("backend") && terms.backend_url.empty()) members.fault("backend", "has no url");
   if (!terms.backend_url.empty() && !http::parse_url(terms.backend_url)) members.fault("backend", "must have an absolute URL");
+  if (!terms.backend_dai_address.empty() && !is_iri(terms.backend_dai_address)) members.fault("backend", "must have an IRI as daiAddress");
   read_grants(members, faults, terms.grants);
   read_from_addresses(members, faults, terms.from_addresses);
   read_partners(members, faults, offered, terms);
@@ -256,6 +265,7 @@ void read_consumer(MemberReader& members, const std::optional<Offered>& offered,
     check_url(partner, "toAddress", terms.to_address, false);
     check_url(partner, "fromAddress", terms.from_address, false);
     check_oin(partner, "oin", terms.partner_oin);
+    check_dai_address(partner, terms.partner_dai_address);
     for (const auto& oin : terms.server_oins) check_oin(partner, "serverOins", oin);
     for (const auto& oin : terms.signer_oins) check_oin(partner, "signerOins", oin);
     read_certificate(partner, terms.settings, terms.partner_certificate);
@@ -308,7 +318,11 @@ Json terms_json(const ServiceTerms& terms) {
   if (terms.role == Role::provider) {
     provider_members(out, terms);
     auto grants = Json::array();
-    for (const auto& grant : terms.grants) grants.push_back({{"oin", grant.oin}, {"operations", grant.operations}});
+    for (const auto& grant : terms.grants) {
+      Json one{{"oin", grant.oin}, {"operations", grant.operations}};
+      if (!grant.dai_address.empty()) one["daiAddress"] = grant.dai_address;
+      grants.push_back(std::move(one));
+    }
     out.put("grants", std::move(grants));
     auto addresses = Json::array();
     for (const auto& one : terms.from_addresses) addresses.push_back({{"address", one.address}, {"shownAs", one.shown_as}});

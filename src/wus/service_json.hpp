@@ -14,6 +14,8 @@
 
 namespace schakel::wus {
 
+inline constexpr std::size_t message_bytes_ceiling = 64 * limits::MiB;  // the most that maxSize may say: what the API takes at once
+
 struct ServiceTerms {
   Role role = Role::provider;
   std::string own_oin;
@@ -21,21 +23,22 @@ struct ServiceTerms {
   std::vector<std::string> addresses;   // empty: that of the WSDL
   std::vector<std::string> idempotent;  // names of operations (WUS-261)
 
-  // provider; members `path`, `grants` (each `oin` and `operations`), `backend` (`url`, `mode`, `mtom`), `fromAddresses` (each `address`
-  // and `shownAs`), `partners`: settings for one OIN in the place of those above, only of those that wus.md calls "per partner" and of what
-  // is made for one partner
+  // provider; members `path`, `grants` (each `oin`, `operations` and `daiAddress`), `backend` (`url`, `mode`, `mtom`, `daiAddress`),
+  // `fromAddresses` (each `address` and `shownAs`), `partners`: settings for one OIN in the place of those above, only of those that wus.md
+  // calls "per partner" and of what is made for one partner
   struct OfPartner {
     nlohmann::json said;
     Settings settings;  // whole: with those that it does not name
   };
   std::string path;
   std::vector<Grant> grants;
-  std::string backend_url;
+  std::string backend_url, backend_dai_address;
   std::vector<FromAddress> from_addresses;
   std::map<std::string, OfPartner, std::less<>> partners;
 
-  // consumer; members of `partner`: `endpoint`, `toAddress`, `fromAddress`, `oin`, `serverOins`, `signerOins`, `certificate` (PEM)
-  std::string endpoint, to_address, from_address, partner_oin;
+  // consumer; members of `partner`: `endpoint`, `toAddress`, `fromAddress`, `oin`, `daiAddress`, `serverOins`, `signerOins`, `certificate`
+  // (PEM)
+  std::string endpoint, to_address, from_address, partner_oin, partner_dai_address;
   std::vector<std::string> server_oins, signer_oins;
   std::optional<security::Certificate> partner_certificate;
 

@@ -218,10 +218,12 @@ Result<std::shared_ptr<const ServiceContract>> make_service(const Contract& row,
   service->backend_url = std::move(terms.backend_url);
   service->from_addresses = std::move(terms.from_addresses);
   for (auto& [oin, partner] : terms.partners) service->partner_settings.emplace(oin, std::move(partner.settings));
+  service->backend_dai_address = std::move(terms.backend_dai_address);
   service->endpoint = terms.endpoint.empty() ? service->described_address : std::move(terms.endpoint);
   service->to_address = std::move(terms.to_address);
   service->from_address = std::move(terms.from_address);
   service->partner_oin = std::move(terms.partner_oin);
+  service->partner_dai_address = std::move(terms.partner_dai_address);
   service->server_oins = std::move(terms.server_oins);
   service->signer_oins = std::move(terms.signer_oins);
   service->partner_certificate = std::move(terms.partner_certificate);

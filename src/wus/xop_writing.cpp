@@ -1,5 +1,8 @@
 #include "wus/xop_writing.hpp"
 
+#include <algorithm>
+
+#include "http/fields.hpp"
 #include "wus/names.hpp"
 
 namespace schakel::wus {
@@ -7,7 +10,6 @@ namespace {
 
 // What is unique is the UUID; the right side of a Content-ID only has to be there.
 constexpr std::string_view content_id_host = "schakel";
-constexpr std::string_view root_media_type = "application/xop+xml; charset=UTF-8; type=\"text/xml\"";
 
 }  // namespace
 
@@ -19,11 +21,21 @@ std::string xop_include(const XopPart& part) {
   return "<xop:Include xmlns:xop=\"" + std::string(ns::xop) + "\" href=\"cid:" + part.content_id + "\"/>";
 }
 
-XopPackage::XopPackage(Random& random) : boundary_("uuid-" + uuid_v4(random)), root_(make_part(random, root_media_type)) {}
+std::string part_media_type(xml::Element element) {
+  const auto named = element.attribute(ns::xmime, "contentType");
+  const auto is_printable = [](char c) { return c >= 0x20 && c < 0x7F && c != '<' && c != '>' && c != '&'; };
+  const bool usable = named && http::parse_media_type(*named) && std::ranges::all_of(*named, is_printable);
+  return usable ? *named : std::string(binary_media_type);
+}
+
+XopPackage::XopPackage(Random& random, std::string_view root_type)
+    : boundary_("uuid-" + uuid_v4(random)),
+      root_type_(root_type),
+      root_(make_part(random, "application/xop+xml; charset=UTF-8; type=\"" + root_type_ + '"')) {}
 
 std::string XopPackage::content_type() const {
   return "multipart/related; boundary=\"" + boundary_ + "\"; type=\"application/xop+xml\"; start=\"<" + root_.content_id +
-         ">\"; start-info=\"text/xml\"";
+         ">\"; start-info=\"" + root_type_ + '"';
 }
 
 void XopPackage::open_root(std::string& out) const {

@@ -6,6 +6,7 @@
 
 #include "base/bytes.hpp"
 #include "base/random.hpp"
+#include "xml/document.hpp"
 
 namespace schakel::wus {
 
@@ -14,6 +15,8 @@ struct XopPart {
   std::string content_type;  // of the octets; must be a media type, for it is written as it is
 };
 inline constexpr std::string_view binary_media_type = "application/octet-stream";
+// The media type that an element gives its octets (xmime:contentType); binary_media_type when it gives none, or none for a header line.
+std::string part_media_type(xml::Element);
 
 // A part with an id that no other has.
 XopPart make_part(Random&, std::string_view content_type = binary_media_type);
@@ -23,7 +26,8 @@ std::string xop_include(const XopPart&);
 // One package, written from front to end: open_root, the envelope; for each part open_part, its octets; close.
 class XopPackage {
  public:
-  explicit XopPackage(Random&);
+  // `root_type`: of the root without XOP; on our own side an element alone is application/xml.
+  explicit XopPackage(Random&, std::string_view root_type = "text/xml");
 
   // The HTTP header Content-Type of the whole.
   std::string content_type() const;
@@ -37,7 +41,7 @@ class XopPackage {
  private:
   void open(const XopPart&, std::string& out) const;
 
-  std::string boundary_;
+  std::string boundary_, root_type_;
   XopPart root_;
 };
 

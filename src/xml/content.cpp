@@ -87,11 +87,12 @@ void move_namespaces(xmlNode* wrapper, const std::vector<xmlNs*>& outer, xmlNode
 
 void Document::set_text(Element element, std::string_view text) {
   xmlNode* node = element.node();
-  xmlNode* replacement = xmlNewDocTextLen(doc_, reinterpret_cast<const xmlChar*>(text.data()), static_cast<int>(text.size()));
-  if (replacement == nullptr) throw std::bad_alloc();
+  xmlNode* replacement =
+      text.empty() ? nullptr : xmlNewDocTextLen(doc_, reinterpret_cast<const xmlChar*>(text.data()), static_cast<int>(text.size()));
+  if (replacement == nullptr && !text.empty()) throw std::bad_alloc();
   xmlFreeNodeList(node->children);
   node->children = node->last = nullptr;
-  xmlAddChild(node, replacement);
+  if (replacement != nullptr) xmlAddChild(node, replacement);
 }
 
 Result<> Document::replace(Element replaced, Bytes content, const Limits& limits) {

@@ -105,11 +105,11 @@ TEST(WusPayload, ABackendThatTakesTooLongIsNotWaitedFor) {
   auto& two = chain();
   two.offer("traag", "2W-be-S", {{"backendTimeout", "1s"}});
   two.backend.answers(answer("12345678"));
-  two.backend.is_slow(3s);
+  two.backend.waits(3s);
   const auto began = Steady::now();
   const auto called = two.call("traag", "vraagInschrijving", question("12345678"));
   const auto took = Steady::now() - began;
-  two.backend.is_slow(0s);
+  two.backend.waits(0s);
   EXPECT_EQ(called.json().value("dkCode", ""), "DK0051") << called.body;
   EXPECT_TRUE(called.json().value("authenticated", false)) << "told after verification, so signed";
   EXPECT_GE(took, 1s);

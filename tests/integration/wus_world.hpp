@@ -37,6 +37,14 @@ inline std::string notice(const std::string& attachment) {
          "</bijlage></meldWijziging>";
 }
 
+inline std::string envelope(const std::string& header_blocks, const std::string& body) {
+  return "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:a=\"http://www.w3.org/2005/08/addressing\"><s:Header>" +
+         header_blocks + "</s:Header><s:Body>" + body + "</s:Body></s:Envelope>";
+}
+inline std::string in_dai(const std::string& element) {
+  return "<d:bericht xmlns:d=\"http://www.stufstandaarden.nl/koppelvlak/dai0100\">" + element + "</d:bericht>";
+}
+
 // An application behind the provider: answers as it is told, and remembers what it was asked. On bare sockets, because our own listeners
 // take Schakel-… headers away.
 class Backend {
@@ -75,8 +83,16 @@ class Backend {
     body_ = std::move(body);
   }
   void answers(std::string body) { answers(200, "application/xml", std::move(body)); }
-  // Each answer waits so long.
-  void is_slow(std::chrono::milliseconds after) { after_ = after; }
+  // As a back-end of this mode does (wus.md 3.7).
+  void answers_in(const std::string& mode, const std::string& element) {
+    if (mode == "xml") return answers(element);
+    answers(200, "text/xml", envelope("", mode == "dai" ? in_dai(element) : element));
+  }
+  // Before each answer from now on.
+  void waits(std::chrono::milliseconds time) {
+    const std::lock_guard lock(mutex_);
+    wait_ = time;
+  }
   std::vector<Asked> asked() {
     const std::lock_guard lock(mutex_);
     return asked_;
@@ -108,14 +124,15 @@ class Backend {
         wanted = head + 4 + std::stoul("0" + Asked{text.substr(0, head + 2), {}}.header("Content-Length"));
     }
     std::string reply;
-    const auto until = Steady::now() + after_.load();
+    std::chrono::milliseconds wait{0};
     {
       const std::lock_guard lock(mutex_);
+      wait = wait_;
       asked_.push_back({text.substr(0, head + 2), text.substr(head + 4)});
       reply = "HTTP/1.1 " + std::to_string(status_) + " X\r\nContent-Type: " + content_type_ +
               "\r\nContent-Length: " + std::to_string(body_.size()) + "\r\nConnection: close\r\n\r\n" + body_;
     }
-    std::this_thread::sleep_until(until);
+    std::this_thread::sleep_for(wait);
     for (std::size_t sent = 0; sent < reply.size();) {
       const auto count = ::send(peer, reply.data() + sent, reply.size() - sent, MSG_NOSIGNAL);
       if (count <= 0) return;
@@ -127,9 +144,9 @@ class Backend {
   unsigned short port_ = 0;
   std::mutex mutex_;
   std::vector<Asked> asked_;
-  std::atomic<std::chrono::milliseconds> after_{0ms};
   unsigned status_ = 200;
   std::string content_type_ = "application/xml", body_ = "<x/>";
+  std::chrono::milliseconds wait_{0};
   std::thread thread_;
 };
 
@@ -138,13 +155,22 @@ inline std::string part(const std::string& name, const std::string& file, const 
          "\r\nContent-Type: " + type + "\r\n\r\n" + octets + "\r\n";
 }
 
+// The sample has no answer with binary content, so its answer to a notice may have a proof here.
+inline std::string with_proof(std::string document) {
+  const std::string number = "<xsd:element name=\"ontvangstnummer\" type=\"xsd:string\"/>";
+  const auto at = document.find(number);
+  if (at != std::string::npos)
+    document.insert(at + number.size(), "<xsd:element name=\"bewijs\" type=\"xsd:base64Binary\" minOccurs=\"0\"/>");
+  return document;
+}
+
 // The form of an import: the sample service with these settings.
 inline std::string upload(const std::string& name, const Json& settings) {
   auto form = part("contract", "", "application/json",
                    Json{{"kind", "wsdl"}, {"name", name}, {"main", "inschrijving-v1.wsdl"}, {"settings", settings}}.dump());
   for (const char* file :
        {"inschrijving-v1.wsdl", "inschrijving-abstract-v1.wsdl", "inschrijving-v1.xsd", "inschrijving-policy-2W-be-SE.xml"})
-    form += part("document", file, "text/xml", text_of(sample_service() / file));
+    form += part("document", file, "text/xml", with_proof(text_of(sample_service() / file)));
   form += part("document", "xmlmime.xsd", "text/xml", text_of(sample_service() / ".." / "xsd" / "xmlmime.xsd"));
   return form + "--b1--\r\n";
 }
@@ -185,6 +211,7 @@ class Chain {
                        .name = "Gemeente Voorbeeldstad",
                        .oin = "00000099000000010000",
                        .database_url = {},
+                       .more = "[dai]\nkey = \"file:api.key\"\n",
                        .purposes = everything}),
         provider(pki, {.slug = "voorbeeldregister",
                        .name = "Voorbeeldregister",
@@ -234,7 +261,7 @@ class Chain {
     load_service(consumer, name, ours);
     // A node takes a changed configuration over within its poll.
     auto api = consumer.application();
-    backend.answers(answer("12345678"));
+    backend.answers_in(of_provider.value(Json::json_pointer("/backend/mode"), "xml"), answer("12345678"));
     EXPECT_TRUE(becomes([&] { return call(name, "vraagInschrijving", question("12345678")).status == 200U; }, 20s))
         << call(name, "vraagInschrijving", question("12345678")).body << provider.log();
   }

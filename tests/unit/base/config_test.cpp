@@ -51,9 +51,11 @@ TEST(Config, AnEmptyFileGivesTheDefaultsOfTheSpecification) {
   EXPECT_EQ(settings.ebms.accept_status, 204);
   EXPECT_EQ(settings.retention.trail.months, 13);
   EXPECT_EQ(settings.retention.payload.rest, std::chrono::hours(7 * 24));
-  const auto chosen = checked("[retention]\npayload = \"0s\"\n[ebms]\nfacade-key = \"file:app.key\"").settings;
+  const auto chosen =
+      checked("[retention]\npayload = \"0s\"\n[ebms]\nfacade-key = \"file:app.key\"\n[dai]\nkey = \"file:dai.key\"").settings;
   EXPECT_EQ(chosen.retention.payload.rest, Duration(0)) << "EB-217";
   EXPECT_THAT(chosen.ebms.facade_key.reference, ::testing::EndsWith("/app.key")) << "beside the file, like every secret";
+  EXPECT_THAT(chosen.dai.key.reference, ::testing::EndsWith("/dai.key"));
   EXPECT_EQ(settings.cluster.lease, std::chrono::seconds(15));
 }
 

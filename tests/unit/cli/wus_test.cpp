@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "base/bytes.hpp"
 #include "fake_shell.hpp"
 
 namespace schakel::cli {
@@ -31,6 +32,40 @@ TEST_F(WusCommands, a_call_prints_the_element_of_the_answer) {
   EXPECT_EQ(sent.value("operation", ""), "vraag");
   EXPECT_EQ(sent.value("body", ""), "<vraag/>");
   EXPECT_EQ(sent.value("toOin", ""), "00000099000000300000");
+}
+
+// adapter.md 2.1.3
+TEST_F(WusCommands, attachments_go_beside_the_element_and_come_back_in_it_or_as_files) {
+  routes["POST /calls"] =
+      answer(200, Json{{"outcome", "response"},
+                       {"body", "<a><b><xop:Include xmlns:xop=\"http://www.w3.org/2004/08/xop/include\" href=\"cid:1@schakel\"/></b></a>"},
+                       {"attachments", {{{"contentId", "1@schakel"}, {"size", 2}, {"data", to_base64("xy")}}}}});
+  const std::vector<std::string> call{"wus", "call", "register", "vraag", file("vraag.xml", "<vraag/>")};
+  auto with = call;
+  with.insert(with.end(), {"--attachment", "b@x=" + file("b.bin", "octetten")});
+  EXPECT_EQ(run(with), 0) << err.str();
+  EXPECT_EQ(Json::parse(requests.back().body)["attachments"], Json({{{"contentId", "b@x"}, {"data", to_base64("octetten")}}}));
+  EXPECT_EQ(out.str(), "<a><b>" + to_base64("xy") + "</b></a>\n");
+
+  auto to_folder = call;
+  to_folder.insert(to_folder.end(), {"--out", folder.string()});
+  EXPECT_EQ(run(to_folder), 0) << err.str();
+  EXPECT_EQ(Json::parse(requests.back().body)["attachments"], Json::array());
+  EXPECT_THAT(out.str(), HasSubstr("href=\"cid:1@schakel\""));
+  std::ifstream saved(folder / "1@schakel");
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(saved), {}), "xy");
+
+  EXPECT_EQ(run(call), 0);
+  EXPECT_FALSE(Json::parse(requests.back().body).contains("attachments"));
+  for (const auto& bad :
+       {std::vector<std::string>{"--attachment", "b@x"}, {"--attachment", "=x"}, {"--out", (folder / "nergens").string()}}) {
+    auto wrong = call;
+    wrong.insert(wrong.end(), bad.begin(), bad.end());
+    EXPECT_EQ(run(wrong), 2) << bad[1];
+  }
+  routes["POST /calls"] =
+      answer(200, Json{{"outcome", "response"}, {"body", "<a/>"}, {"attachments", {{{"contentId", "../x"}, {"data", ""}}}}});
+  EXPECT_EQ(run(to_folder), 1);
 }
 
 // WUS-263

@@ -52,6 +52,16 @@ std::shared_ptr<ServiceContract> loaded(std::string id, std::string tenant, std:
   return out;
 }
 
+// adapter.md 2.5
+TEST(Services, KnowTheLogicalAddressOfASender) {
+  ServiceContract service;
+  service.grants = {
+      {.oin = "1", .operations = {"a"}}, {.oin = "1", .operations = {"b"}, .dai_address = "urn:x"}, {.oin = "2", .operations = {}}};
+  EXPECT_EQ(service.dai_address_of("1"), "urn:x");
+  EXPECT_EQ(service.dai_address_of("2"), "");
+  EXPECT_EQ(service.dai_address_of("3"), "");
+}
+
 // WUS-241, ADP-204
 TEST(Services, AreFoundByPathWithinTheTenant) {
   const Services services({loaded("1", "t", "/wus/a"), loaded("2", "u", "/wus/a"), loaded("3", "u", "/wus/b"),

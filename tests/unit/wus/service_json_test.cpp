@@ -81,8 +81,9 @@ TEST(ServiceJson, GoesThereAndBack) {
     "signatureConfirmation": "accept-missing", "acceptIndirectToken": true, "allowMissingKeyEncipherment": true,
     "securityInBe": "ignore", "passUnsecuredDetail": true, "legacyCbc": "both", "legacyCbcUntil": "2026-12-31T00:00:00.000Z",
     "legacy3des": "decrypt", "legacy3desUntil": "2026-06-30T00:00:00.000Z", "backendTimeout": "1s", "timeout": "600s",
-    "retry": "idempotent", "maxSize": 1024, "backend": {"url": "http://b/", "mode": "soap", "mtom": true},
-    "grants": [{"oin": "00000001800000001000", "operations": ["vraag"]}], "validFrom": "2026-05-01T00:00:00.000Z",
+    "retry": "idempotent", "maxSize": 1024, "backend": {"url": "http://b/", "mode": "dai", "mtom": true,
+    "daiAddress": "urn:dkintern:0999:ZAAK:"}, "grants": [{"oin": "00000001800000001000", "operations": ["vraag"],
+    "daiAddress": "urn:dkintern:wrdkmr"}], "validFrom": "2026-05-01T00:00:00.000Z",
     "fromAddresses": [{"address": "http://intern.example/a", "shownAs": "https://buiten.example/a"}],
     "partners": {"00000001800000001000": {"oaepDigest": "sha256", "acceptIndirectToken": false},
                  "00000001800000003000": {"legacy3des": "off"}}})");
@@ -93,6 +94,17 @@ TEST(ServiceJson, GoesThereAndBack) {
   EXPECT_EQ(terms.settings.duplicate_window, 1500s);
   EXPECT_THAT(terms.settings.extra_headers, ElementsAre(ExpandedName{"urn:x", "Kenmerk"}));
   EXPECT_EQ(terms_json(terms_of(terms_json(terms_of(consumer())))), terms_json(terms_of(consumer())));
+}
+
+// adapter.md 2.5: logical addresses are IRIs.
+TEST(ServiceJson, KnowsLogicalAddresses) {
+  const auto named = terms_of(with(consumer(), "/partner/daiAddress", "urn:dkintern:wrdkmr"));
+  EXPECT_EQ(named.partner_dai_address, "urn:dkintern:wrdkmr");
+  EXPECT_EQ(terms_json(named)["partner"]["daiAddress"], "urn:dkintern:wrdkmr");
+  EXPECT_THAT(faults_of(with(consumer(), "/partner/daiAddress", "wrdkmr")), ElementsAre("/partner/daiAddress"));
+  EXPECT_THAT(faults_of(with(provider(), "/backend/daiAddress", "wrdkmr")), ElementsAre("/backend"));
+  EXPECT_THAT(faults_of(with(provider(), "/grants", Json::array({{{"oin", "00000001800000001000"}, {"daiAddress", "a b"}}}))),
+              ElementsAre("/grants/0/daiAddress"));
 }
 
 // WUS-102: the ranges of the table, at their borders.
