@@ -89,4 +89,18 @@ inline void put_routes(Site& site, const Json& rows) {
   ASSERT_EQ(put.status, 200U) << put.body;
 }
 
+// Puts the routing table back as it was: a node may be shared with other tests.
+class KeptRoutes {
+ public:
+  explicit KeptRoutes(Site& site) : site_(site), rows_(site.admin().get("/api/v1/routes").json()["routes"]) {}
+  ~KeptRoutes() { put_routes(site_, rows_); }
+  KeptRoutes(const KeptRoutes&) = delete;
+  KeptRoutes& operator=(const KeptRoutes&) = delete;
+  const Json& rows() const { return rows_; }
+
+ private:
+  Site& site_;
+  const Json rows_;
+};
+
 }  // namespace schakel::integration

@@ -143,8 +143,8 @@ TEST_F(WusPartners, AnUnaskedSignatureIsIgnoredOfOneOnly) {
 
 // Through an intermediary: what comes is read as the TLS party may send it, what goes is made as the signer needs it.
 TEST_F(WusPartners, BehindAnIntermediaryTheSignerIsKnownOnlyAfterwards) {
-  auto routes = two.provider.admin().get("/api/v1/routes").json();
-  auto rows = routes["routes"];
+  const KeptRoutes of_middle(two.middle), of_provider(two.provider);
+  auto rows = of_provider.rows();
   rows.push_back({{"id", "naar-een"},
                   {"direction", "outbound"},
                   {"match", {{"toOin", one_oin}}},

@@ -65,6 +65,7 @@ class WusRelay : public ::testing::Test {
   }
 
   Chain& two = chain();
+  const KeptRoutes of_middle{two.middle}, of_provider{two.provider};
   Site second{two.pki, {.slug = "tweede", .name = "Tweede knooppunt", .oin = "00000099000000230000", .database_url = {}}};
   ByHand consumer{two.pki, two.consumer.identity(), two.provider.options().oin};
 };
