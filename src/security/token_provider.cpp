@@ -499,12 +499,14 @@ int start_provider(const OSSL_CORE_HANDLE* handle, const OSSL_DISPATCH*, const O
   return done;
 }
 
-// Once for the process, as OpenSSL has it. Its own provider comes first, so that it keeps every other key.
+// Once for the process, as OpenSSL has it. Its own provider comes first, so that it keeps every other key. Neither is unloaded: keys may
+// outlive any moment at which that could be done.
 bool provider_is_there() {
-  static const bool there = OSSL_PROVIDER_load(nullptr, "default") != nullptr &&
-                            OSSL_PROVIDER_add_builtin(nullptr, provider_name, start_provider) == 1 &&
-                            OSSL_PROVIDER_load(nullptr, provider_name) != nullptr;
-  return there;
+  static OSSL_PROVIDER* const own = OSSL_PROVIDER_load(nullptr, "default");
+  static OSSL_PROVIDER* const ours = own && OSSL_PROVIDER_add_builtin(nullptr, provider_name, start_provider) == 1
+                                         ? OSSL_PROVIDER_load(nullptr, provider_name)
+                                         : nullptr;
+  return ours != nullptr;
 }
 
 }  // namespace
