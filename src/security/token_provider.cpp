@@ -503,9 +503,8 @@ int start_provider(const OSSL_CORE_HANDLE* handle, const OSSL_DISPATCH*, const O
 // outlive any moment at which that could be done.
 bool provider_is_there() {
   static OSSL_PROVIDER* const own = OSSL_PROVIDER_load(nullptr, "default");
-  static OSSL_PROVIDER* const ours = own && OSSL_PROVIDER_add_builtin(nullptr, provider_name, start_provider) == 1
-                                         ? OSSL_PROVIDER_load(nullptr, provider_name)
-                                         : nullptr;
+  static OSSL_PROVIDER* const ours =
+      own && OSSL_PROVIDER_add_builtin(nullptr, provider_name, start_provider) == 1 ? OSSL_PROVIDER_load(nullptr, provider_name) : nullptr;
   return ours != nullptr;
 }
 
