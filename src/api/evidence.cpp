@@ -5,6 +5,7 @@
 // Whoever may read evidence need not be allowed to read payloads (adapter.md 2.9): without payload.read the archive holds their hashes
 // only, and the manifest says so.
 #include <algorithm>
+#include <set>
 
 #include "api/confirmation.hpp"
 #include "api/descriptor.hpp"
@@ -13,6 +14,7 @@
 #include "cpa/agreement.hpp"
 #include "ebms/proof.hpp"
 #include "exchange/signal.hpp"
+#include "security/trust.hpp"
 
 namespace schakel::api {
 namespace {
@@ -22,6 +24,11 @@ using exchange::Payload;
 using http::Awaitable;
 using http::Response;
 
+std::set<std::string> named_by(std::string_view detail) {
+  const auto path = security::path_of_basis(detail);
+  return {path.begin(), path.end()};
+}
+
 // What the database holds about one message.
 struct Evidence {
   Message message;
@@ -29,7 +36,26 @@ struct Evidence {
   std::vector<exchange::SealedTrailEvent> trail;
   std::vector<exchange::Signal> signals;
   std::optional<exchange::Contract> contract;
+  std::vector<Bytes> authorities;  // of the paths by which signers were trusted (WUS-321)
 };
+
+// Certificates of authorities that a path in the trail names, as far as they were ever configured here; a signer's own travels in what it
+// signed.
+Result<std::vector<Bytes>> authorities_in(sql::Transaction& tx, const std::vector<exchange::SealedTrailEvent>& trail) {
+  std::set<std::string> wanted;
+  for (const auto& sealed : trail)
+    if (sealed.event.type == "verified") wanted.merge(named_by(sealed.event.detail));
+  std::vector<Bytes> out;
+  for (const auto& sha256 : wanted) {
+    SCHAKEL_TRY(const auto kept, exchange::find_document(tx, "", exchange::kept_certificate_kind, sha256));
+    if (!kept) continue;
+    const auto body = Json::parse(kept->body, nullptr, false);
+    if (!body.is_object()) return fail("storage.failed", "a kept certificate cannot be read", sha256);
+    SCHAKEL_TRY(auto der, from_base64(body.value("der", "")));
+    out.push_back(std::move(der));
+  }
+  return out;
+}
 
 Answer<Evidence> collect(sql::Transaction& tx, const Visit& visit) {
   if (!is_uuid(visit.path[0])) return not_found();
@@ -41,6 +67,7 @@ Answer<Evidence> collect(sql::Transaction& tx, const Visit& visit) {
   SCHAKEL_TRY(out.signals, exchange::signals_about(tx, visit.tenant(), out.message.id));
   SCHAKEL_TRY(out.contract, exchange::find_contract(tx, visit.tenant(), out.message.contract_id));
   SCHAKEL_TRY(out.trail, exchange::trail_of(tx, visit.tenant(), out.message.id));
+  SCHAKEL_TRY(out.authorities, authorities_in(tx, out.trail));
   return out;
 }
 
@@ -149,6 +176,7 @@ void add_records(Archive& archive, Evidence& evidence, std::string_view environm
   for (const auto& event : evidence.trail) trail.push_back(trail_event(event, message.tenant));
   archive.add("trail.json", "trail", text_of(trail));
   archive.add("verification.json", "verification", text_of(verification_of(evidence.trail)));
+  for (const auto& der : evidence.authorities) add_certificate(archive, der);
   for (std::size_t i = 0; i < evidence.signals.size(); ++i) {
     auto& signal = evidence.signals[i];
     const auto name = "signals/" + std::to_string(i + 1) + "-" + signal.action + ".xml";

@@ -199,6 +199,7 @@ class Receiver {
     received.bytes = bytes;
     add_peer(received);
     if (!e_.protection.empty()) trail.add(message.id, "verified", {}, e_.protection);
+    if (e_.verdict && !e_.verdict->basis.empty()) trail.add(message.id, "verified", {}, e_.verdict->basis);
     trail.add(message.id, "stored");
     if (e_.response) trail.add(message.id, "replied").wire_id = e_.response->message_id;
     SCHAKEL_CHECK(trail.write(tx_, message.tenant));

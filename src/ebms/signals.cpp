@@ -98,7 +98,7 @@ bool may_ask_signature(const SignalOrigin& origin, const Message& message) {
 // EB-159: what a signed acknowledgement must prove, judged against the message as it was sent. nullopt: it counts, or no signature was
 // asked.
 Result<std::optional<SignatureFault>> signature_fault(sql::Transaction& tx, const Context& context, const SignalOrigin& origin,
-                                                      const Envelope& envelope, const Message& message, std::string& signer) {
+                                                      const Envelope& envelope, const Message& message, SignatureVerdict& signer) {
   if (!may_ask_signature(origin, message)) return std::optional<SignatureFault>();
   SCHAKEL_TRY(const auto stored, exchange::find_message(tx, message.tenant, message.id, exchange::WithRoot::yes));
   const auto sent = parse_envelope(stored ? stored->root : Bytes(), std::nullopt);
@@ -110,7 +110,7 @@ Result<std::optional<SignatureFault>> signature_fault(sql::Transaction& tx, cons
       origin.signature ? *origin.signature
                        : judge_acknowledgment(context, *contracts, origin.contract, origin.sender_party, envelope, origin.at);
   if (verdict.fault) return verdict.fault;
-  signer = verdict.certificate_sha256;
+  signer = verdict;
   const std::string difference = differing_references(envelope, *sent);
   if (difference.empty()) return std::optional<SignatureFault>();
   return std::optional(SignatureFault{"SEC.XML.DEKKING", difference, false});
@@ -166,7 +166,7 @@ Result<> apply_acknowledgment(sql::Transaction& tx, const Context& context, cons
   if (is_too_late(origin, message)) return ignore("the PersistDuration has passed");
   if (!envelope.acknowledgment->actor || *envelope.acknowledgment->actor != uri::to_party_msh)
     context.deps.log.info("ebms.acknowledgmentActor", {{"messageId", message.message_id}});
-  std::string signer;
+  SignatureVerdict signer;
   SCHAKEL_TRY(const auto fault, signature_fault(tx, context, origin, envelope, message, signer));
   if (fault && fault->temporary) {
     // EB-155: waiting can cure it. A posted one is posted again; after one on our own connection our next attempt asks for it again.
@@ -179,7 +179,13 @@ Result<> apply_acknowledgment(sql::Transaction& tx, const Context& context, cons
   if (message.state == State::delivered) return {};
   if (exchange::is_final(message.state)) return acknowledge_late(tx, context, origin, message);
   message.confirmed = true;
-  const std::string proof = signer.empty() ? std::string() : "signed by certificate " + signer;
+  const bool is_signed = !signer.certificate_sha256.empty();
+  const std::string proof = is_signed ? "signed by certificate " + signer.certificate_sha256 : std::string();
+  if (is_signed) {
+    TrailWriter trail(context, origin.at);
+    trail.add(message.id, "verified", {}, signer.basis).peer_oin = origin.peer_oin;
+    SCHAKEL_CHECK(trail.write(tx, message.tenant));
+  }
   SCHAKEL_CHECK(end_message(tx, context, message, {State::delivered, "acknowledged", "message.delivered", {}, proof, {}}, origin.at));
   return exchange::update_message(tx, message);
 }

@@ -316,6 +316,7 @@ class Judgement {
     if (!signatory_.party.oin().empty() && !names_party(certificate))
       return stop("SEC.OIN.GEEN_MANDAAT", "the signing certificate has OIN " + for_log(certificate->oin.oin));
     verdict_.certificate_sha256 = certificate->sha256;
+    verdict_.basis = security::basis_text(verdict);
     verdict_.other_certificate = other;
     return true;
   }

@@ -83,6 +83,7 @@ struct Signatory {
 struct SignatureVerdict {
   std::optional<SignatureFault> fault;  // none: valid
   std::string certificate_sha256;       // of the signer, when it is valid
+  std::string basis;                    // what trust in it rests on, for the trail (security::basis_text)
   bool other_certificate = false;       // not the one of the CPA (policy `oin`, mapping)
 };
 

@@ -228,6 +228,9 @@ Result<std::optional<Document>> find_document(sql::Transaction&, std::string_vie
 Result<std::vector<Document>> documents(sql::Transaction&, std::string_view tenant, std::string_view kind);
 Result<bool> has_documents(sql::Transaction&, std::string_view tenant, std::string_view kind);
 Result<std::vector<Document>> all_documents(sql::Transaction&, std::string_view kind);
+// Documents without tenant: certificates of authorities, id and key their SHA-256, member `der` in base64. They stay when the configuration
+// no longer has them, because trails name them (WUS-321).
+inline constexpr std::string_view kept_certificate_kind = "certificate";
 Result<bool> delete_document(sql::Transaction&, std::string_view tenant, std::string_view kind, std::string_view id);
 
 // Grows with every change of contracts and documents; caches poll it (CPA-050: within 5 s on every node).

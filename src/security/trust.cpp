@@ -361,6 +361,7 @@ Verdict TrustStore::State::check_revocation(Verdict verdict, Instant when) const
       }
     }
     const auto state = crl_state(list, false, when);
+    if (state == CrlState::valid) verdict.crls.push_back(list->sha256);
     if (unavailable || state == CrlState::valid) continue;
     unavailable = state == CrlState::none
                       ? Fault{"SEC.CRL.GEEN", "no CRL of " + issuer->subject}
@@ -383,6 +384,26 @@ Verdict TrustStore::State::check_policy(Verdict verdict, Usage usage) const {
     verdict.detail = verdict.path.front()->subject + " carries no certificate policy that is accepted for " + std::string(to_string(usage));
   }
   return verdict;
+}
+
+std::string basis_text(const Verdict& verdict) {
+  if (verdict.path.empty()) return {};
+  std::string out = "path=";
+  for (std::size_t i = 0; i < verdict.path.size(); ++i) out.append(i > 0 ? "," : "").append(verdict.path[i]->sha256);
+  for (std::size_t i = 0; i < verdict.crls.size(); ++i) out.append(i > 0 ? "," : " crls=").append(verdict.crls[i]);
+  return out;
+}
+
+std::vector<std::string> path_of_basis(std::string_view text) {
+  std::vector<std::string> out;
+  if (!text.starts_with("path=")) return out;
+  text = text.substr(5, text.find(' ') - 5);
+  while (!text.empty()) {
+    const auto end = std::min(text.find(','), text.size());
+    out.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
 }
 
 Verdict TrustStore::verify_path_without_revocation(std::span<const Certificate> chain, Usage usage, Instant when) const {

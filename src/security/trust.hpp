@@ -41,15 +41,22 @@ std::string_view to_string(Usage);
 //   SEC.PKI.ONBEKENDE_CA, SEC.PKI.PAD, SEC.PKI.VERLOPEN, SEC.PKI.NOG_NIET_GELDIG, SEC.PKI.EXTENSIE, SEC.PKI.ALGORITME, SEC.PKI.SLEUTEL,
 //   SEC.PKI.GEBRUIK, SEC.PKI.INGETROKKEN, SEC.CRL.GEEN, SEC.CRL.VERLOPEN, SEC.PKI.POLICY.
 struct Verdict {
-  std::string reason;             // empty: the certificate may be used
-  std::string detail;             // a sentence, names the certificate
-  std::vector<Certificate> path;  // leaf first, anchor last; empty when no path was found
-  std::string policy;             // the OID of the allow-list that the leaf carries
+  std::string reason;                  // empty: the certificate may be used
+  std::string detail;                  // a sentence, names the certificate
+  std::vector<Certificate> path;       // leaf first, anchor last; empty when no path was found
+  std::string policy;                  // the OID of the allow-list that the leaf carries
+  std::vector<std::string> crls = {};  // SHA-256 of the lists by which revocation was judged, in the order of the path
 
   bool ok() const { return reason.empty(); }
   // Availability of a CRL is temporary: try again later. Everything else is permanent (3.1).
   bool temporary() const { return reason.starts_with("SEC.CRL."); }
 };
+
+// What a verdict rests on, for the trail (SEC-104, WUS-321): "path=HEX,HEX crls=HEX,HEX", SHA-256 of certificates and lists. Empty without
+// a path.
+std::string basis_text(const Verdict&);
+// The fingerprints of the path in such a text.
+std::vector<std::string> path_of_basis(std::string_view);
 
 // A CA whose CRL is needed, and where it is.
 struct CrlSource {

@@ -31,6 +31,7 @@
 #include "server/health.hpp"
 #include "server/identities.hpp"
 #include "server/inventory.hpp"
+#include "server/kept_authorities.hpp"
 #include "server/maintenance.hpp"
 #include "server/message_keys.hpp"
 #include "server/node_lease.hpp"
@@ -169,6 +170,7 @@ struct Node::Parts {
     SCHAKEL_TRY(trust, Trust::make(settings));
     for (const std::string environment_name : {"production", "test"})
       if (auto store = trust.of(environment_name)) certificate_checks.emplace(environment_name, std::move(store));
+    SCHAKEL_CHECK(keep_authorities(*database, trust, clock().now()));
     configuration = std::make_unique<ConfigurationCache>(*database, log());
     SCHAKEL_CHECK(configuration->load());
     crl_archive = std::make_unique<DatabaseCrlArchive>(database->quiet(), clock());

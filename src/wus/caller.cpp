@@ -63,7 +63,7 @@ struct Caller::Attempt {
   MadeMessage made;
   std::shared_ptr<const security::KeyPair> signer;
   std::optional<http::ClientResponse> response;
-  std::string verified;  // what came back, for the trail
+  std::string verified, basis;  // what came back and why it was trusted, for the trail
   Instant began{};
   Phases spent;
 };
@@ -255,6 +255,7 @@ Result<CallOutcome> Caller::read_answer(const Call& call, Attempt& attempt) {
     }
     if (opened->created) office_.measures.received(opened->signer_oin, *opened->created, now);
     attempt.verified = opened_text(*opened);
+    attempt.basis = opened->basis;
     log_exception(office_, service, outcome.message_id, opened->signer_oin, opened->excepted_algorithm);
     for (const auto& deviation : opened->deviations)
       office_.log.info("wus.deviation", {{"messageId", outcome.message_id}, {"service", service.name}, {"detail", deviation}});
@@ -304,6 +305,7 @@ http::Awaitable<> Caller::conclude(const Call& call, Attempt& attempt, const Res
                                                : exchange::State::failed;
   auto& record = attempt.record;
   record.finish(state, now, code, detail, outcome || attempt.response ? "partner" : "transport");
+  if (!attempt.basis.empty()) record.event("verified", now, {}, attempt.basis);
   record.event(code.empty() || code == "WUS-C-FAULT" ? "attemptSucceeded" : "attemptFailed", now, code,
                detail.empty() ? attempt.verified : detail);
   if (outcome && !outcome->addressing.message_id.empty()) record.events.back().wire_id = outcome->addressing.message_id;

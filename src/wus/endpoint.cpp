@@ -316,7 +316,10 @@ http::Awaitable<Result<>> Endpoint::take(Exchange& x) {
         .tenant = service.tenant, .cpa_id = "wus:" + service.id, .from_party = x.facts.sender_oin, .message_id = x.addressing.message_id};
   Error refusal;
   std::optional<BackendAnswer> stored;
-  if (x.secured()) x.record.event("verified", office_.clock.now(), {}, opened_text(x.opened));
+  if (x.secured()) {
+    x.record.event("verified", office_.clock.now(), {}, opened_text(x.opened));
+    x.record.event("verified", office_.clock.now(), {}, x.opened.basis);
+  }
   const auto committed = co_await exchange::commit(office_.database, [&](sql::Transaction& tx) -> Result<> {
     refusal = {};
     stored.reset();

@@ -128,12 +128,12 @@ class Opening {
   Result<> judge_signer(const SecurityHeader& header) {
     SCHAKEL_TRY(token_, find_signer_token(header, signature_.key_info, ids_, settings_, keys_.known));
     const auto& signer = token_.chain.front();
-    SCHAKEL_TRY(auto verdict, check_trust(token_, keys_));
+    SCHAKEL_TRY(const auto verdict, check_trust(token_, keys_));
     if (expectation_ != nullptr) SCHAKEL_CHECK(check_expected(signer, *expectation_));
     if (kind_ == Kind::request && encrypted_) SCHAKEL_CHECK(check_usable_for_answer(signer, settings_));
     opened_.signer = signer;
     opened_.signer_oin = signer->oin.oin;
-    opened_.path = std::move(verdict.path);
+    opened_.basis = security::basis_text(verdict);
     opened_.deviations = token_.deviations;
     return {};
   }

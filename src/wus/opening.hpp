@@ -33,8 +33,8 @@ struct OpeningKeys {
 struct Opened {
   std::optional<security::Certificate> signer;  // S, SE
   std::string signer_oin;
-  std::vector<security::Certificate> path;  // of the verdict
-  Bytes signature_value;                    // decoded: for the confirmation and for the replay memory
+  std::string basis;      // what the verdict about the signer rests on, for the trail (security::basis_text)
+  Bytes signature_value;  // decoded: for the confirmation and for the replay memory
   std::optional<Instant> created, expires;
   std::string signature_algorithm, digest_algorithm, cipher_algorithm, transport_algorithm;  // URIs, for the trail
   // URI of a cipher that only a dated exception allows (WUS-172): each use is told (SEC-083). Empty: none.

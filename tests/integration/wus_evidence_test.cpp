@@ -134,6 +134,15 @@ void expect_complete(Site& site, const Json& record, const Json& events) {
   }
   const auto verified = event_of(events, "verified");
   if (!verified.is_null()) {
+    // WUS-321: the chain of the signer and the lists by which it was judged; the authorities are in the evidence.
+    const auto basis = std::ranges::find_if(events, [](const Json& event) { return event.value("detail", "").starts_with("path="); });
+    ASSERT_NE(basis, events.end()) << context;
+    EXPECT_THAT(basis->value("detail", ""), HasSubstr(" crls=")) << context;
+    const auto path = security::path_of_basis(basis->value("detail", ""));
+    ASSERT_GE(path.size(), 2U) << context;
+    const auto archive = site.admin().get("/api/v1/messages/" + record.value("id", "") + "/evidence");
+    ASSERT_EQ(archive.status, 200U) << archive.body;
+    EXPECT_THAT(archive.body, HasSubstr("certificates/" + path.back() + ".der")) << context;
     for (const auto* part : {"signer=00000099000000010000", "serial=", "issuer=", "signature=rsa-sha256", "digest=sha256"})
       EXPECT_THAT(verified.value("detail", ""), HasSubstr(part)) << context;
     if (record.value("profile", "") == "2W-be-SE") {

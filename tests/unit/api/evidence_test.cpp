@@ -154,6 +154,32 @@ TEST_F(Evidence, OfASignedMessageVerifiesAgain) {
   std::filesystem::remove_all(folder);
 }
 
+// SEC-104, WUS-321: certificates of authorities that the trail names, also when the configuration no longer has them.
+TEST_F(Evidence, HoldsThePathOfTheSigner) {
+  const auto message = receive("stad", "inhoud");
+  const Bytes authority = "DER of an authority";
+  const auto name = sha256_hex(authority);
+  commit([&](sql::Transaction& tx) -> Result<> {
+    SCHAKEL_CHECK(exchange::put_document(tx, {.id = name,
+                                              .tenant = "",
+                                              .kind = std::string(exchange::kept_certificate_kind),
+                                              .key = name,
+                                              .body = Json{{"der", to_base64(authority)}}.dump(),
+                                              .version = 1,
+                                              .changed_at = clock.at}));
+    exchange::TrailEvent verified;
+    verified.at = clock.at;
+    verified.message = message.id;
+    verified.type = "verified";
+    verified.detail = "path=" + std::string(64, 'a') + "," + name + " crls=" + std::string(64, 'c');
+    return exchange::append_trail(tx, message.tenant, "n", std::span(&verified, 1));
+  });
+  const auto members = unzipped(evidence(message.id, full_key()).body);
+  ASSERT_TRUE(members.contains("certificates/" + name + ".der"));
+  EXPECT_EQ(members.at("certificates/" + name + ".der"), authority);
+  EXPECT_NE(members.at("verification.json").find("crls=cccc"), std::string::npos);
+}
+
 // adapter.md 2.9: an auditor reads evidence and no payloads; each use is in trail and audit log
 TEST_F(Evidence, WithoutTheRightToPayloadsHoldsTheirHashes) {
   const auto inbound = with_acknowledgement("geheim");

@@ -71,6 +71,7 @@ TEST_F(Secured, profiles_put_on_the_wire_what_their_column_says) {  // EB-094, E
     EXPECT_EQ(a->message(submitted->id).confirmed, reliable) << name;
     const auto trail = a->trail(submitted->id);
     EXPECT_EQ(std::count(trail.begin(), trail.end(), "secured"), 1) << name;
+    EXPECT_EQ(std::count(trail.begin(), trail.end(), "verified"), reliable ? 1 : 0) << name << ": the acknowledgement";
 
     ASSERT_EQ(b->inbound().size(), 1U) << name;
     const auto received = b->inbound()[0];
@@ -85,7 +86,8 @@ TEST_F(Secured, profiles_put_on_the_wire_what_their_column_says) {  // EB-094, E
       EXPECT_EQ(rows[i].wire_blob.empty(), !encrypted) << name;
     }
     const auto received_trail = b->trail(received.id);
-    EXPECT_EQ(std::count(received_trail.begin(), received_trail.end(), "verified"), 1) << name;
+    EXPECT_EQ(std::count(received_trail.begin(), received_trail.end(), "verified"), 2)
+        << name << ": the signature, and what trust rests on";
     EXPECT_EQ(b->msh->unprotected_actions(b->contract()), std::vector<Msh::Unprotected>{}) << name;
   }
 }

@@ -87,6 +87,23 @@ TEST(Path, FourLevelsOfBothGenerationsVerify) {
   }
 }
 
+// SEC-104, WUS-321
+TEST(Path, AVerdictSaysWhatItRestsOn) {
+  const auto verdict = pki().trust()->verify_path(chain_of(g4()), Usage::signing, now);
+  ASSERT_EQ(verdict.path.size(), 4U);
+  EXPECT_EQ(verdict.crls.size(), 3U) << "one for each certificate below the anchor";
+  const auto text = security::basis_text(verdict);
+  EXPECT_LT(text.size(), 500U) << "more does not fit into the detail of a trail event";
+  const auto path = security::path_of_basis(text);
+  ASSERT_EQ(path.size(), 4U);
+  for (std::size_t i = 0; i < path.size(); ++i) EXPECT_EQ(path[i], verdict.path[i]->sha256);
+  for (const auto& crl : verdict.crls) EXPECT_NE(text.find(crl), std::string::npos);
+  EXPECT_EQ(security::basis_text({}), "");
+  EXPECT_TRUE(security::path_of_basis("signed by certificate 00").empty());
+  EXPECT_EQ(security::path_of_basis("path=aa"), std::vector<std::string>{"aa"});
+  EXPECT_TRUE(security::path_of_basis("path=").empty());
+}
+
 // SEC-012, SEC-013, SEC-014: certificates for one use.
 TEST(Path, ACertificateServesItsOwnUseOnly) {
   const auto trust = pki().trust();

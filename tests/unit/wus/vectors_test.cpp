@@ -190,7 +190,7 @@ TEST_F(Vectors, WhatWasOpenedSaysHow) {
   EXPECT_EQ(opened.transport_algorithm, "http://www.w3.org/2009/xmlenc11#rsa-oaep");
   EXPECT_EQ(to_rfc3339(*opened.created), "2026-03-02T10:15:30.000Z");
   EXPECT_EQ(to_rfc3339(*opened.expires), "2026-03-02T10:20:30.000Z");
-  EXPECT_EQ(opened.path.size(), 3u);
+  EXPECT_EQ(security::path_of_basis(opened.basis).size(), 3u);
   EXPECT_EQ(opened.signature_value.size(), 256u);
   EXPECT_TRUE(opened.deviations.empty());
 }
