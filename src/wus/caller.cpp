@@ -64,6 +64,7 @@ struct Caller::Attempt {
   std::shared_ptr<const security::KeyPair> signer;
   std::optional<http::ClientResponse> response;
   std::string verified, basis;  // what came back and why it was trusted, for the trail
+  std::string decrypted;        // the envelope that came back, with `evidencePlain`
   Instant began{};
   Phases spent;
 };
@@ -256,6 +257,7 @@ Result<CallOutcome> Caller::read_answer(const Call& call, Attempt& attempt) {
     if (opened->created) office_.measures.received(opened->signer_oin, *opened->created, now);
     attempt.verified = opened_text(*opened);
     attempt.basis = opened->basis;
+    if (settings.profile == Profile::be_se && settings.evidence_plain) attempt.decrypted = handed_on(message.envelope);
     log_exception(office_, service, outcome.message_id, opened->signer_oin, opened->excepted_algorithm);
     for (const auto& deviation : opened->deviations)
       office_.log.info("wus.deviation", {{"messageId", outcome.message_id}, {"service", service.name}, {"detail", deviation}});
@@ -324,6 +326,10 @@ http::Awaitable<> Caller::conclude(const Call& call, Attempt& attempt, const Res
       auto kept = co_await keep(office_.database, office_.random, now, attempt.response->body,
                                 std::string(attempt.response->headers.find("Content-Type").value_or("")));
       if (kept) record.response = std::move(*kept);
+    }
+    if (!attempt.decrypted.empty()) {
+      auto kept = co_await keep(office_.database, office_.random, now, attempt.decrypted, "text/xml; charset=utf-8");
+      if (kept) record.decrypted_response = std::move(*kept);
     }
     const auto committed =
         co_await exchange::commit(office_.database, [&](sql::Transaction& tx) { return end_record(tx, record, office_.node); });

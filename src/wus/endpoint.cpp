@@ -237,6 +237,11 @@ http::Awaitable<Result<>> Endpoint::admit(Exchange& x) {
   if (x.secured()) {
     SCHAKEL_CO_TRY(x.record.request, co_await keep(office_.database, office_.random, x.began, x.entity,
                                                    std::string(only(x.request.headers, "Content-Type").value_or(""))));
+    if (settings.profile == Profile::be_se && settings.evidence_plain) {
+      const auto envelope = handed_on(x.message->envelope);
+      SCHAKEL_CO_TRY(x.record.decrypted_request,
+                     co_await keep(office_.database, office_.random, x.began, envelope, "text/xml; charset=utf-8"));
+    }
   }
   co_return co_await take(x);
 }

@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t unit_bytes_max = 8 * limits::blob_chunk_bytes;  // of a commit that only writes chunks
 
+enum PayloadIndex : std::int64_t { request_index, response_index, decrypted_request_index, decrypted_response_index };
+
 exchange::Payload payload_of(const Record& record, std::int64_t index, const Kept& kept) {
   exchange::Payload payload;
   payload.message = record.message.id;
@@ -76,9 +78,10 @@ void Record::finish(exchange::State state, Instant at, std::string code, std::st
 
 Result<> begin_record(sql::Transaction& tx, const Record& record, std::string_view node) {
   std::vector<exchange::Payload> payloads;
-  if (!record.request.none()) {
-    payloads.push_back(payload_of(record, 0, record.request));
-    SCHAKEL_CHECK(write_octets(tx, record.request));
+  for (const auto& [index, kept] : {std::pair{request_index, &record.request}, {decrypted_request_index, &record.decrypted_request}}) {
+    if (kept->none()) continue;
+    payloads.push_back(payload_of(record, index, *kept));
+    SCHAKEL_CHECK(write_octets(tx, *kept));
   }
   SCHAKEL_CHECK(exchange::insert_message(tx, record.message, payloads));
   return exchange::append_trail(tx, record.message.tenant, node, record.events);
@@ -89,9 +92,10 @@ Result<> end_record(sql::Transaction& tx, const Record& record, std::string_view
     SCHAKEL_CHECK(exchange::update_message(tx, record.message));
   else
     SCHAKEL_CHECK(begin_record(tx, record, node));
-  if (!record.response.none()) {
-    SCHAKEL_CHECK(write_octets(tx, record.response));
-    SCHAKEL_CHECK(exchange::insert_payload(tx, record.message, payload_of(record, 1, record.response)));
+  for (const auto& [index, kept] : {std::pair{response_index, &record.response}, {decrypted_response_index, &record.decrypted_response}}) {
+    if (kept->none()) continue;
+    SCHAKEL_CHECK(write_octets(tx, *kept));
+    SCHAKEL_CHECK(exchange::insert_payload(tx, record.message, payload_of(record, index, *kept)));
   }
   if (!record.begun) return {};
   return exchange::append_trail(tx, record.message.tenant, node, record.events);

@@ -1,5 +1,5 @@
 // What is kept of one exchange (WUS-320, WUS-321): a Message with protocol "wus" and its trail; in S and SE also the exact octets that came
-// and went, as its payloads 0 (request) and 1 (response).
+// and went, as its payloads 0 (request) and 1 (response); with `evidencePlain` in SE also the envelope that was decrypted, 2 or 3.
 //
 // No payload text is in a trail or a log. Octets over limits::payload_in_memory_max go to the store in units of their own, before the unit
 // that refers to them.
@@ -33,7 +33,7 @@ http::Awaitable<Result<Kept>> keep(sql::Database&, Random&, Instant now, std::st
 struct Record {
   exchange::Message message;
   std::vector<exchange::TrailEvent> events;  // not written yet
-  Kept request, response;
+  Kept request, response, decrypted_request, decrypted_response;
 
   // The row stands: begin_record was durable, and the events that it wrote are gone from `events`.
   bool begun = false;

@@ -55,6 +55,7 @@ struct Settings {
   bool to_check = true;
   bool require_from = false;
   bool reply_to_passthrough = false;
+  bool evidence_plain = false;  // SE: the decrypted envelope is kept beside the octets that came (WUS-321)
   std::vector<ExpandedName> extra_headers;
   Duplicates duplicates = Duplicates::pass;
   std::chrono::seconds duplicate_window{24 * 3600};

@@ -69,6 +69,7 @@ void settings_members(Archive& a, Value& s) {
   a.choice("toCheck", s.to_check, {{true, "on"}, {false, "off"}});
   a.flag("requireFrom", s.require_from);
   a.flag("replyToPassthrough", s.reply_to_passthrough);
+  a.flag("evidencePlain", s.evidence_plain);
   a.choice("duplicates", s.duplicates, {{Duplicates::pass, "pass"}, {Duplicates::reject, "reject"}, {Duplicates::replay, "replay"}});
   a.duration("duplicateWindow", s.duplicate_window, 1s, 30 * 24h);
   a.seconds("timestampTtl", s.timestamp_ttl, 30s, 3600s);

@@ -254,6 +254,30 @@ TEST(WusEvidence, StoredOctetsVerifyOffline) {
   }
 }
 
+// WUS-321: the decrypted envelope is kept where the contract says so.
+TEST(WusEvidence, TheDecryptedEnvelopeIsKeptOnDemand) {
+  SCHAKEL_NEEDS_WUS_STANDARDS();
+  auto& two = chain();
+  for (const bool on : {false, true}) {
+    const std::string name = on ? "bewijs-leesbaar" : "bewijs-dicht";
+    two.offer(name, "2W-be-SE", {{"evidencePlain", on}}, {{"evidencePlain", on}});
+    two.backend.answers(answer("12345678"));
+    const auto called = two.call(name, "vraagInschrijving", question("12345678"));
+    ASSERT_EQ(called.status, 200U) << called.body;
+    for (const auto& [site, index, text] :
+         {std::tuple{&two.provider, "2", "vraagInschrijving"}, {&two.consumer, "3", "vraagInschrijvingResponse"}}) {
+      const auto record = newest(*site, "messageId=" + called.header("Schakel-Relates-To"));
+      const auto payload = "/api/v1/messages/" + record.value("id", "") + "/payloads/";
+      const auto kept = site->admin().get(payload + index);
+      ASSERT_EQ(kept.status, on ? 200U : 404U) << name << index << kept.body;
+      if (!on) continue;
+      EXPECT_THAT(kept.body, HasSubstr(text));
+      EXPECT_THAT(kept.body, HasSubstr("12345678"));
+      EXPECT_THAT(site->admin().get(payload + (*index == '2' ? "0" : "1")).body, Not(HasSubstr("12345678")));
+    }
+  }
+}
+
 // WUS-322: without a restart.
 TEST(WusEvidence, AChangedSettingWorksOnTheNextMessages) {
   SCHAKEL_NEEDS_WUS_STANDARDS();

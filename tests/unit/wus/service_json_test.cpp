@@ -59,7 +59,7 @@ TEST(ServiceJson, HasTheDefaultsOfTheTable) {
   EXPECT_EQ(terms_json(terms_of(provider())), Json::parse(R"({
     "role": "provider", "ownOin": "00000001800000002000", "profile": "2W-be-S", "operations": [], "dispatch": "action",
     "validate": "both", "mtom": "off", "mtomThreshold": 1024, "soapAction": "empty", "toOin": true, "toCheck": "on", "requireFrom": false,
-    "replyToPassthrough": false, "extraHeaders": [], "duplicates": "pass", "duplicateWindow": "24h", "timestampTtl": 300,
+    "replyToPassthrough": false, "evidencePlain": false, "extraHeaders": [], "duplicates": "pass", "duplicateWindow": "24h", "timestampTtl": 300,
     "skewFuture": 300, "skewPast": 60, "signatureAlgorithm": "rsa-sha256", "digestAlgorithm": "sha256",
     "encryptionAlgorithm": "aes256-gcm", "oaepDigest": "sha256", "keyRef": "issuerserial", "inclusivePrefixes": false,
     "messageIdFormat": "urn-uuid", "signatureConfirmation": "require", "acceptIndirectToken": false,
@@ -74,7 +74,7 @@ TEST(ServiceJson, GoesThereAndBack) {
   auto json = provider();
   const auto others = Json::parse(R"({"profile": "2W-be-SE", "addresses": ["https://a.example/x"], "dispatch": "body",
     "operations": [{"name": "vraag", "idempotent": true}], "validate": "request", "mtom": "required", "mtomThreshold": 0,
-    "soapAction": "action", "toOin": false, "toCheck": "off", "requireFrom": true, "replyToPassthrough": true,
+    "soapAction": "action", "toOin": false, "toCheck": "off", "requireFrom": true, "replyToPassthrough": true, "evidencePlain": true,
     "extraHeaders": ["{urn:x}Kenmerk"], "duplicates": "replay", "duplicateWindow": "1500s", "timestampTtl": 30, "skewFuture": 0,
     "skewPast": 600, "signatureAlgorithm": "rsa-sha512", "digestAlgorithm": "sha384", "encryptionAlgorithm": "aes128-cbc",
     "oaepDigest": "sha1", "keyRef": "thumbprint", "inclusivePrefixes": true, "messageIdFormat": "custom-uuid-at-uri",
