@@ -383,7 +383,7 @@ TEST_F(WusBadInput, OfWhoAndWhat) {
   ASSERT_EQ(send(s, once, usual).status, 200U);
   const auto replays = [&] {
     const auto text = two.provider.ops().get("/metrics").body;
-    const auto found = text.find("schakel_wus_replay_total{service=\"" + std::string(s) + "\"}");
+    const auto found = text.find("schakel_wus_replay_total{service=\"" + std::string(s) + "\",");
     return found == std::string::npos ? std::string("0") : text.substr(found, text.find('\n', found) - found);
   };
   const auto before = replays();
