@@ -271,8 +271,7 @@ http::Awaitable<Answer<Response>> activate(const Office& office, Visit& visit, F
   const auto settings = cpa::parse_settings(contract->settings);
   if (!settings) co_return Refusal(settings.error());
   const auto judged = judge_document(office, visit.tenant(), contract->document, *settings, true, valid_from);
-  if (auto protection = check_protection(office, *contract, *settings, judged.validation); !protection)
-    co_return protection.error();
+  if (auto protection = check_protection(office, *contract, *settings, judged.validation); !protection) co_return protection.error();
   auto done = co_await in_unit(office.dependencies.database, Access::write, [&](sql::Transaction& tx) -> Answer<Response> {
     return apply(tx, office, visit, valid_from ? "schedule" : "activate", [&](sql::Transaction& unit, const Contract& present) {
       if (valid_from) return cpa::schedule(unit, visit.tenant(), present.id, judged, *valid_from, present.version, office.now());
