@@ -24,11 +24,6 @@ using exchange::Payload;
 using http::Awaitable;
 using http::Response;
 
-std::set<std::string> named_by(std::string_view detail) {
-  const auto path = security::path_of_basis(detail);
-  return {path.begin(), path.end()};
-}
-
 // What the database holds about one message.
 struct Evidence {
   Message message;
@@ -43,8 +38,10 @@ struct Evidence {
 // signed.
 Result<std::vector<Bytes>> authorities_in(sql::Transaction& tx, const std::vector<exchange::SealedTrailEvent>& trail) {
   std::set<std::string> wanted;
-  for (const auto& sealed : trail)
-    if (sealed.event.type == "verified") wanted.merge(named_by(sealed.event.detail));
+  for (const auto& sealed : trail) {
+    if (sealed.event.type != "verified") continue;
+    for (auto& sha256 : security::path_of_basis(sealed.event.detail)) wanted.insert(std::move(sha256));
+  }
   std::vector<Bytes> out;
   for (const auto& sha256 : wanted) {
     SCHAKEL_TRY(const auto kept, exchange::find_document(tx, "", exchange::kept_certificate_kind, sha256));

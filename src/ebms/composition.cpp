@@ -95,7 +95,6 @@ class Composition {
   }
 
   Result<> check_request() {
-    if (context_.is_suspended(request_.tenant)) return fail("tenant.suspended", "the tenant is suspended");
     if (request_.service.empty() || request_.action.empty())
       return invalid(request_.service.empty() ? "/service" : "/action", "service and action are needed");
     SCHAKEL_CHECK(check_id("conversationId", request_.conversation_id, false));

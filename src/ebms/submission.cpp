@@ -1,8 +1,6 @@
 // Msh::submit: a request of an application becomes a stored message and the promise to send it (ebms.md 3.2; adapter.md 2.1.4, 2.1.5).
 #include "ebms/submission.hpp"
 
-#include <algorithm>
-
 #include "ebms/composition.hpp"
 #include "ebms/mime.hpp"
 #include "ebms/msh_state.hpp"
@@ -29,9 +27,9 @@ class Submission {
     for (std::size_t i = 0; i < payloads_.size(); ++i) {
       payloads_[i].message = message.id;
       const SubmitPayload& given = request_.payloads[i];
-      if (given.blob.empty()) SCHAKEL_CHECK(write_octets(payloads_[i].blob, given.octets));
+      if (given.blob.empty()) SCHAKEL_CHECK(exchange::write_owned_octets(tx_, payloads_[i].blob, given.octets));
       if (i < composed_.encrypted.size() && !composed_.encrypted[i].empty())
-        SCHAKEL_CHECK(write_octets(payloads_[i].wire_blob, composed_.encrypted[i]));
+        SCHAKEL_CHECK(exchange::write_owned_octets(tx_, payloads_[i].wire_blob, composed_.encrypted[i]));
     }
     if (auto inserted = exchange::insert_message(tx_, message, payloads_); !inserted) {
       // The id is unique per installation: another unit of this very moment may have taken it.
@@ -81,14 +79,6 @@ class Submission {
     if (!existing) return {};
     return fail("message.duplicateId", "a message with this messageId exists",
                 existing->tenant == request_.tenant ? existing->id : std::string());
-  }
-
-  Result<> write_octets(const std::string& blob, BytesView octets) {
-    for (std::int64_t chunk = 0; !octets.empty(); ++chunk) {
-      SCHAKEL_CHECK(exchange::write_owned_chunk(tx_, blob, chunk, octets.substr(0, limits::blob_chunk_bytes)));
-      octets.remove_prefix(std::min(limits::blob_chunk_bytes, octets.size()));
-    }
-    return {};
   }
 
   Result<> add_work(std::string_view kind, const Message& message, std::string destination, Instant due) {

@@ -1,5 +1,7 @@
 #include "exchange/blob.hpp"
 
+#include <algorithm>
+
 #include "base/limits.hpp"
 
 namespace schakel::exchange {
@@ -13,6 +15,14 @@ constexpr int purge_batch = 200;
 Result<> write_owned_chunk(sql::Transaction& tx, std::string_view blob, std::int64_t chunk, BytesView octets) {
   if (octets.size() > limits::blob_chunk_bytes) return fail("storage.failed", "a chunk is larger than blob_chunk_bytes");
   return tx.post("INSERT INTO blob_chunks (blob, chunk, octets) VALUES ($1, $2, $3)", {blob, chunk, sql::Blob{octets}});
+}
+
+Result<> write_owned_octets(sql::Transaction& tx, std::string_view blob, BytesView octets) {
+  for (std::int64_t chunk = 0; !octets.empty(); ++chunk) {
+    SCHAKEL_CHECK(write_owned_chunk(tx, blob, chunk, octets.substr(0, limits::blob_chunk_bytes)));
+    octets.remove_prefix(std::min(limits::blob_chunk_bytes, octets.size()));
+  }
+  return {};
 }
 
 Result<> write_chunk(sql::Transaction& tx, std::string_view blob, std::int64_t chunk, BytesView octets, Instant now) {

@@ -17,6 +17,8 @@ namespace schakel::exchange {
 Result<> write_chunk(sql::Transaction&, std::string_view blob, std::int64_t chunk, BytesView octets, Instant now);
 // The same for a payload that is stored by this very transaction: such a blob is never an orphan.
 Result<> write_owned_chunk(sql::Transaction&, std::string_view blob, std::int64_t chunk, BytesView octets);
+// All octets of such a payload that were in memory, as its chunks.
+Result<> write_owned_octets(sql::Transaction&, std::string_view blob, BytesView octets);
 // Octets of one chunk; empty at the end.
 Result<Bytes> read_chunk(sql::Transaction&, std::string_view blob, std::int64_t chunk);
 Result<> delete_blob(sql::Transaction&, std::string_view blob);

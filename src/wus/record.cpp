@@ -23,13 +23,6 @@ exchange::Payload payload_of(const Record& record, std::int64_t index, const Kep
   return payload;
 }
 
-Result<> write_octets(sql::Transaction& tx, const Kept& kept) {
-  std::int64_t number = 0;
-  for (std::size_t at = 0; at < kept.octets.size(); at += limits::blob_chunk_bytes)
-    SCHAKEL_CHECK(exchange::write_owned_chunk(tx, kept.blob, number++, BytesView(kept.octets).substr(at, limits::blob_chunk_bytes)));
-  return {};
-}
-
 }  // namespace
 
 http::Awaitable<Result<Kept>> keep(sql::Database& database, Random& random, Instant now, std::string_view octets,
@@ -81,7 +74,7 @@ Result<> begin_record(sql::Transaction& tx, const Record& record, std::string_vi
   for (const auto& [index, kept] : {std::pair{request_index, &record.request}, {decrypted_request_index, &record.decrypted_request}}) {
     if (kept->none()) continue;
     payloads.push_back(payload_of(record, index, *kept));
-    SCHAKEL_CHECK(write_octets(tx, *kept));
+    SCHAKEL_CHECK(exchange::write_owned_octets(tx, kept->blob, kept->octets));
   }
   SCHAKEL_CHECK(exchange::insert_message(tx, record.message, payloads));
   return exchange::append_trail(tx, record.message.tenant, node, record.events);
@@ -94,7 +87,7 @@ Result<> end_record(sql::Transaction& tx, const Record& record, std::string_view
     SCHAKEL_CHECK(begin_record(tx, record, node));
   for (const auto& [index, kept] : {std::pair{response_index, &record.response}, {decrypted_response_index, &record.decrypted_response}}) {
     if (kept->none()) continue;
-    SCHAKEL_CHECK(write_octets(tx, *kept));
+    SCHAKEL_CHECK(exchange::write_owned_octets(tx, kept->blob, kept->octets));
     SCHAKEL_CHECK(exchange::insert_payload(tx, record.message, payload_of(record, index, *kept)));
   }
   if (!record.begun) return {};
