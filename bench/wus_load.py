@@ -77,10 +77,10 @@ class Figures:
 
     def rate(self, name, profile, role, label, run):
         limit = self.bench.private_operations() / profile.private_operations if profile.signed else 0
-        before = self.bench.cpu_seconds(self.node.process)
+        before = self.bench.Spent.of(self.node)
         result = run()
         self.bench.add(name, result["rate"], "requests/s", limit)
-        self.bench.add(f"{name}.cpu", (self.bench.cpu_seconds(self.node.process) - before) / result["answered"] * 1e6, "us/request", 1e6 / limit if limit else 0)
+        self.bench.cost_figures(name, self.node, before, result["answered"], "request", limit)
         if result["cpu"] > LOAD_CPU_MAX:
             print(f"  the load used {result['cpu']:.0%} of its core: it was the limit, not the node", flush=True)
         if profile.label == "2w-be-s" and role == "provider":

@@ -45,6 +45,12 @@ Error describe(int extended, const char* message) {
   return fail("storage.failed", std::string("SQLite: ") + message);
 }
 
+// SQLite counts its memory for whoever asks, under one mutex for all connections; nobody asks. Before the first connection of the process.
+void configure_library_once() {
+  static const bool done = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) == SQLITE_OK;
+  static_cast<void>(done);
+}
+
 // Only the owner may read what we store. SQLite gives its -wal and -shm files the mode of the database file.
 void create_private(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_EXCL, S_IRUSR | S_IWUSR);
@@ -79,6 +85,7 @@ int bind_value(sqlite3_stmt* statement, int index, const Param::Value& value) {
 }  // namespace
 
 Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const std::string& path, Access access) {
+  configure_library_once();
   const bool in_memory = path == ":memory:";
   if (!in_memory && access == Access::write) create_private(path);
   sqlite3* database = nullptr;

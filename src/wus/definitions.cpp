@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "wus/names.hpp"
+#include "xml/namespaces.hpp"
 
 namespace schakel::wus {
 namespace {
@@ -52,6 +53,9 @@ bool Definitions::parse(FindingList& findings) {
     limits.utf16_allowed = true;  // BP12 R4003
     auto document = xml::Document::parse(octets, limits);
     if (document) {
+      // Its schemas are taken out, and it is published, as canonical forms.
+      if (const auto where = xml::relative_namespace_in(document->root()))
+        findings.add("WUS-040", Definition{name, where}, "a relative namespace name");
       documents.emplace(name, std::move(*document));
       continue;
     }

@@ -7,6 +7,7 @@
 #include "wus/binary_elements.hpp"
 #include "wus/mtom.hpp"
 #include "wus/names.hpp"
+#include "xml/namespaces.hpp"
 #include "xmlsecurity/algorithms.hpp"
 
 namespace schakel::wus {
@@ -42,6 +43,8 @@ Error translated(const Error& error) {
 Result<xml::Document> parse(BytesView octets, const Settings& settings) {
   auto document = xml::Document::parse(octets, envelope_limits(settings.max_size));
   if (!document) return translated(document.error());
+  // Legal XML, but nothing of it could be handed on: what we hand on is a canonical form.
+  if (const Element where = xml::relative_namespace_in(document->root())) return malformed("a relative namespace name", where);
   return document;
 }
 

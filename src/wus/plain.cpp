@@ -10,6 +10,7 @@
 #include "wus/names.hpp"
 #include "xml/canonical.hpp"
 #include "xml/encoding.hpp"
+#include "xml/namespaces.hpp"
 
 namespace schakel::wus {
 namespace {
@@ -44,6 +45,9 @@ Result<> read_envelope(Plain& plain) {
 Result<Plain> parse(std::string_view octets, std::string_view charset, std::size_t bytes_max) {
   SCHAKEL_TRY(const auto text, xml::to_utf8(octets, charset, bytes_max));
   SCHAKEL_TRY(auto document, xml::Document::parse(text, envelope_limits(bytes_max)));
+  // What is handed on is a canonical form, which such a document has not.
+  if (const auto where = xml::relative_namespace_in(document.root()))
+    return fail("xml.canonical", "a relative namespace name", where.path());
   Plain plain{.document = std::move(document), .payload = {}, .action = {}, .message_id = {}, .binary_elements = {}};
   plain.payload = plain.document.root();
   return plain;

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <vector>
 
+#include "xml/namespaces.hpp"
+
 namespace schakel::xml {
 namespace {
 
@@ -22,15 +24,6 @@ bool is_element(const xmlNode* node) {
 }
 bool is_xml_prefix(const xmlNs* ns) {
   return ns != nullptr && same(text_of(ns->prefix), "xml");
-}
-
-// Canonical XML 1.0 is undefined for relative namespace URIs; absolute is what begins with a scheme (RFC 3986, 3.1).
-bool is_relative(const char* uri) {
-  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  if (*uri == '\0') return false;  // no namespace at all
-  if (!is_letter(*uri)) return true;
-  while (is_letter(*uri) || (*uri >= '0' && *uri <= '9') || *uri == '+' || *uri == '-' || *uri == '.') ++uri;
-  return *uri != ':';
 }
 
 // Where a character must be escaped (Canonical XML 1.0, 2.3); the NUL at the end stops everywhere.
@@ -226,7 +219,7 @@ class Walk {
     const auto outer = rendered_.size();
     outer_.push_back(outer);
     for (const xmlNs* ns = node->nsDef; ns != nullptr; ns = ns->next) {
-      if (is_relative(text_of(ns->href))) return false;
+      if (is_relative_namespace(text_of(ns->href))) return false;
     }
     attributes_.clear();
     for (const xmlAttr* attribute = node->properties; attribute != nullptr; attribute = attribute->next) attributes_.push_back(attribute);
@@ -320,7 +313,7 @@ class Walk {
     const auto first = rendered_.begin() + static_cast<std::ptrdiff_t>(outer);
     std::sort(first, rendered_.end(), [](const Binding& a, const Binding& b) { return std::strcmp(a.prefix, b.prefix) < 0; });
     for (auto binding = first; binding != rendered_.end(); ++binding) {
-      if (is_relative(binding->uri)) return false;
+      if (is_relative_namespace(binding->uri)) return false;
       out_.write(" xmlns");
       if (*binding->prefix != '\0') {
         out_.write(':');

@@ -179,7 +179,7 @@ def told_error(world, contract, sending, message_id):
     if contract.reliable:
         return json.dumps(node.found(message_id, "outbound").get("lastError"))
     # Best effort ended with the 2xx; an error that comes later changes nothing and is logged (3.7).
-    wait_until("the error reaches our node", lambda: re.search(rf'ebms\.signalIgnored.*{re.escape(message_id)}.*MessageError', node.tail(200)), 30)
+    wait_until("the error reaches our node", lambda: re.search(rf'ebms\.signalIgnored.*{re.escape(message_id)}.*MessageError', node.log()), 60)
     return explain(world.peer, message_id)
 
 

@@ -185,9 +185,12 @@ bind = "127.0.0.1:{self.ops}"
             return self.get("/health/ready", port=self.ops)[0] == 200
         return False
 
-    def tail(self, lines=15):
+    def log(self):
         log = self.folder / "node.log"
-        return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]) if log.exists() else ""
+        return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+
+    def tail(self, lines=15):
+        return "\n".join(self.log().splitlines()[-lines:])
 
     def kill(self):
         """SIGKILL: no chance to tidy up."""

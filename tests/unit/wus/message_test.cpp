@@ -53,6 +53,8 @@ TEST(Envelopes, HaveOneHeaderAndOneBodyWithOneElement) {
   EXPECT_EQ(told(envelope(addressing, "<vraag/>")), invalid);
   EXPECT_EQ(told(envelope(addressing, "\n <!-- c --> " + payload + "\n")), "accepted");
   EXPECT_EQ(told("<vraag xmlns=\"urn:example:vraag\"/>"), invalid);
+  EXPECT_EQ(told(envelope(addressing, "<v xmlns=\"urn:v\"><w xmlns:r=\"../relative\"/></v>")), invalid);  // no canonical form
+  EXPECT_EQ(told(replaced(text, "xmlns:wsa=", "xmlns:r=\"relative\" xmlns:wsa=")), invalid);
   EXPECT_EQ(told("<Envelope><Body/></Envelope>"), "soapenv:VersionMismatch DK0001");
   EXPECT_EQ(told(replaced(envelope(""), "http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope")),
             "soapenv:VersionMismatch DK0001");

@@ -54,6 +54,8 @@ TEST(Plain, WhatIsNoEnvelopeIsRefused) {
   EXPECT_EQ(refused("<!DOCTYPE a [<!ENTITY x \"y\">]><a>&x;</a>", PlainForm::element), "xml.doctype");
   EXPECT_EQ(refused("", PlainForm::element), "xml.notWellFormed");
   EXPECT_EQ(refused("<?p i?><a/>", PlainForm::element), "xml.instruction") << "as outside (WUS-021)";
+  EXPECT_EQ(refused("<a xmlns=\"urn:a\"><b xmlns:c=\"x/y\"/></a>", PlainForm::element), "xml.canonical") << "it could not be handed on";
+  EXPECT_EQ(refused(enveloped("<a xmlns=\"urn:a\"/>", "<x xmlns=\"relative\"/>")), "xml.canonical") << "wherever it stands";
 }
 
 // WUS-202: a prefix that only a value uses stays declared.

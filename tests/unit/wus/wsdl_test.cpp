@@ -65,6 +65,15 @@ TEST(Wsdl, ImportsTheSampleServiceWithoutFinding) {
   EXPECT_TRUE(import_wsdl(sample_bundle(), false).findings.empty());
 }
 
+// WUS-040: what is taken out of it and published is a canonical form, which such a document does not have.
+TEST(Wsdl, WithARelativeNamespaceNameIsRefused) {
+  const auto import = import_wsdl(small_service("", "dienst/v1"), false);
+  EXPECT_FALSE(import.ok());
+  ASSERT_THAT(import.findings, ::testing::SizeIs(1));
+  EXPECT_EQ(import.findings.front().rule, "WUS-040");
+  EXPECT_EQ(import.findings.front().location, "/w:definitions");
+}
+
 // WUS-051: folders, and the schema of xmlmime uploaded too.
 TEST(Wsdl, ImportsTheSampleServiceWithItsFolders) {
   SCHAKEL_NEEDS_WUS_STANDARDS();
