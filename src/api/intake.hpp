@@ -13,8 +13,8 @@ namespace schakel::api {
 struct Taken {
   ebms::SubmitRequest request;
   std::shared_ptr<const ebms::Composed> composed;  // of Msh::compose, when the request is complete
-  std::string body_sha256;         // what Idempotency-Key compares; empty where there is none
-  std::vector<std::string> blobs;  // written so far: to be removed when the submit fails
+  std::string body_sha256;                         // what Idempotency-Key compares; empty where there is none
+  std::vector<std::string> blobs;                  // written so far: to be removed when the submit fails
   struct Large {
     std::string blob;
     Bytes octets;

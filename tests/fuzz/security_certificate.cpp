@@ -1,10 +1,11 @@
-// A certificate in DER or PEM, a list of them, a PKCS#7 bundle; with it the OIN in the subject. An OIN that is read is one of 20 digits,
-// and what is read is read again from its own DER.
+// A certificate in DER or PEM, a list of them, a PKCS#7 bundle; with it the OIN in the subject. An OIN that is read has the form of one
+// (OIN-007: with some prefixes letters too), and what is read is read again from its own DER.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
 
+#include "base/oin.hpp"
 #include "security/certificate.hpp"
 
 using namespace schakel;
@@ -14,7 +15,7 @@ namespace {
 void check(const security::Certificate& certificate) {
   const auto& reading = certificate->oin;
   if (reading.oin.empty() == reading.refusal.empty()) std::abort();
-  if (!reading.oin.empty() && (reading.oin.size() != 20 || reading.oin.find_first_not_of("0123456789") != std::string::npos)) std::abort();
+  if (!reading.oin.empty() && classify_oin(reading.oin).verdict == OinVerdict::invalid) std::abort();
   const auto again = security::Certificate::from_der(certificate->der);
   if (!again || !(*again == certificate) || again->fields().oin.oin != reading.oin) std::abort();
   for (const auto& name : certificate->dns_names)

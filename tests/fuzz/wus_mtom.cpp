@@ -1,5 +1,5 @@
-// MIME parts and XOP: the first line of the input is the boundary, the rest the entity. Parts are pieces of the entity (in quoted-printable a
-// line end of one octet becomes two), and after the expansion no xop:Include is left.
+// MIME parts and XOP: the first line of the input is the boundary, the rest the entity. Parts are pieces of the entity (in quoted-printable
+// a line end of one octet becomes two), and after the expansion no xop:Include is left.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
