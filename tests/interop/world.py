@@ -76,8 +76,6 @@ class Node(Participant):
         until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 86400))
         body = {"partnerOin": partner.oin, "protocol": "ebms", "algorithm": algorithm, "reason": "interoperability run", "until": until}
         status, answer, _ = self.request("POST", "/api/v1/algorithm-exceptions", body)
-        if status == 404:
-            raise NotYet("exceptions for a partner's algorithms (SEC-083) are not there")
         if status not in (200, 201):
             raise Failure(f"the exception was refused with {status}: {answer.decode(errors='replace')[:500]}")
         return json.loads(answer)["id"]
@@ -93,9 +91,7 @@ class Node(Participant):
             raise Failure(f"no pong: {answer}")
 
     def remote_status(self, message_id):
-        status, body, _ = self.request("GET", f"/service/rest/v19/ebms/messages/{urllib.parse.quote(message_id, safe='')}/status")
-        if status == 404 and b"No message" not in body:
-            raise NotYet("the application interface of ebms-core (EB-212) is not there")
+        status, body, _ = self.request("GET", f"/service/rest/v19/ebms/messages/{urllib.parse.quote(message_id, safe='')}/status", port=self.internal)
         if status != 200:
             raise Failure(f"message status answered {status}: {body.decode(errors='replace')[:500]}")
         return json.loads(body)["status"]
