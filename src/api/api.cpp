@@ -15,6 +15,8 @@ using http::Awaitable;
 using http::Request;
 using http::Response;
 
+constexpr std::chrono::milliseconds configuration_awaited_max{2000}, configuration_step{2};
+
 bool is_storage_error(std::string_view code) {
   return code.starts_with("storage.") && code != "storage.conflict";
 }
@@ -137,6 +139,8 @@ struct Api::State : std::enable_shared_from_this<Api::State> {
   Awaitable<Answer<Response>> answer(Request& request, bool applications_only);
   Awaitable<Answer<Response>> run(const Route& route, Visit& visit);
   Awaitable<Answer<>> read_body(const Route& route, Visit& visit, Faults& faults);
+  Awaitable<std::int64_t> configuration_version();
+  Awaitable<> await_configuration(std::int64_t version_before, std::shared_ptr<const cpa::Contracts> loaded_before);
 
   const Settings settings;
   const Dependencies dependencies;
@@ -180,6 +184,25 @@ Awaitable<Answer<Response>> Api::State::run(const Route& route, Visit& visit) {
   co_return co_await in_unit(dependencies.database, route.access, std::move(operation));
 }
 
+// That of the database; 0 when it cannot be read.
+Awaitable<std::int64_t> Api::State::configuration_version() {
+  std::int64_t version = 0;
+  const auto read = co_await exchange::read(dependencies.database, [&version](sql::Transaction& tx) -> Result<> {
+    SCHAKEL_TRY(version, exchange::configuration_version(tx));
+    return {};
+  });
+  co_return read ? version : 0;
+}
+
+// Who changed something finds it in effect with the next request to this node: a contract that was imported can be sent under. Other nodes
+// follow by their poll; so does this one when reading takes longer than is worth an answer's delay.
+Awaitable<> Api::State::await_configuration(std::int64_t version_before, std::shared_ptr<const cpa::Contracts> loaded_before) {
+  const auto version = co_await configuration_version();
+  if (version == version_before) co_return;
+  for (Duration waited{0}; waited < configuration_awaited_max && dependencies.contracts() == loaded_before; waited += configuration_step)
+    co_await http::sleep(configuration_step);
+}
+
 Awaitable<Answer<Response>> Api::State::answer(Request& request, bool applications_only) {
   if (auto refusal = co_await login.refuse_token_in_target(request)) co_return std::move(*refusal);
   const bool below_base =
@@ -203,12 +226,20 @@ Awaitable<Answer<Response>> Api::State::answer(Request& request, bool applicatio
     co_return Refusal("request.notAcceptable", "Hier is alleen application/json te krijgen.");
   if (!fits_content_type(request, route.body)) co_return Refusal("request.mediaType", "Dit mediatype wordt hier niet aangenomen.");
   Visit visit{request, **caller, std::move(match.path), {}, {}};
+  const bool configures =
+      route.access == Access::write && !route.permission.starts_with("message.") && !route.permission.starts_with("queue.");
+  if (!configures || !dependencies.configuration_changed) {
+    auto result = co_await run(route, visit);
+    if (result && configures) login.forget();
+    co_return result;
+  }
+  const auto version = co_await configuration_version();
+  const auto loaded = dependencies.contracts();
   auto result = co_await run(route, visit);
-  const bool changed_configuration =
-      result && route.access == Access::write && !route.permission.starts_with("message.") && !route.permission.starts_with("queue.");
-  if (changed_configuration) {
+  if (result) {
     login.forget();
-    if (dependencies.configuration_changed) dependencies.configuration_changed();
+    dependencies.configuration_changed();
+    co_await await_configuration(version, loaded);
   }
   co_return result;
 }

@@ -99,6 +99,21 @@ TEST(Operation, HealthNamesEachCheck) {
   for (const char* check : {"database", "keys", "listeners", "clock", "draining"}) EXPECT_TRUE(checks.contains(check)) << check;
 }
 
+// ADP-301: the node that answered has taken the contract into use; what it then refuses is the action, which no contract has.
+TEST(Operation, AContractIsInEffectWhenItsActivationIsAnswered) {
+  auto& site = world().stad;
+  auto sender = site.application();
+  for (int i = 0; i < 20; ++i) {
+    const std::string cpa_id = "cpa-at-once-" + std::to_string(i);
+    site.load(CpaDocument({.cpa_id = cpa_id}, site.party("Melder"), world().register_.party("Register")).text());
+    const auto answer = sender.post("/api/v1/messages", {{"cpaId", cpa_id},
+                                                         {"service", "Voorbeeld:Meldingen:1:0"},
+                                                         {"action", "onbekend"},
+                                                         {"payloads", {{{"contentType", "text/plain"}, {"data", "eA=="}}}}});
+    ASSERT_THAT(answer.body, HasSubstr("\"contract.actionNotAllowed\"")) << cpa_id;
+  }
+}
+
 // EB-181
 TEST(Operation, APingIsAnswered) {
   world().cpa({"rm", true, false});
