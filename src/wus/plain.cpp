@@ -82,16 +82,7 @@ void add_prefixes(xml::Element element, std::vector<std::string>& prefixes) {
 std::vector<std::string> declared_prefixes(xml::Element element) {
   std::vector<std::string> prefixes;
   for (auto at = element; at; at = at.parent()) add_prefixes(at, prefixes);
-  auto at = element.first_child();
-  while (at && at != element) {
-    add_prefixes(at, prefixes);
-    if (const auto child = at.first_child()) {
-      at = child;
-      continue;
-    }
-    while (at != element && !at.next_sibling()) at = at.parent();
-    if (at != element) at = at.next_sibling();
-  }
+  for (auto at = element.next_in(element); at; at = at.next_in(element)) add_prefixes(at, prefixes);
   return prefixes;
 }
 
